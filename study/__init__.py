@@ -1,0 +1,1 @@
+"""A study of AI against manual post-processing: protocol, allocation, recording, reading, analysis, report."""

@@ -1,0 +1,1 @@
+"""One module per verb; each has `register(app)` and imports only typer at the top."""

@@ -1,0 +1,63 @@
+"""How every command speaks: one JSON object on stdout with --json, progress and logs on stderr, errors as one line."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+DISCLAIMER = "checked on phantoms and small real crops; research use; not a medical device"
+
+
+def home_directory(home: Path | None) -> Path:
+    """The home given, else `GILBRETH_HOME`, else the user's data directory; created when absent."""
+    from platformdirs import user_data_path
+
+    chosen = home or (Path(os.environ["GILBRETH_HOME"]) if os.environ.get("GILBRETH_HOME") else user_data_path("gilbreth"))
+    chosen.mkdir(parents=True, exist_ok=True)
+    return chosen
+
+
+def say(text: str) -> None:
+    """A line for a person, on stderr, so that stdout stays clean for results."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def answer(result: dict[str, Any], *, as_json: bool, lines: Iterable[str]) -> None:
+    """Print the result: one JSON object, or the given lines, on stdout."""
+    if as_json:
+        print(json.dumps(result, ensure_ascii=False, default=str))
+    else:
+        for line in lines:
+            print(line)
+
+
+@contextmanager
+def progress(title: str, *, total: int | None = None) -> Iterator[Any]:
+    """A bar on a terminal, plain lines elsewhere; yields `step(text)`, which moves on by one.
+
+    Examples
+    --------
+    >>> with progress("Reading", total=2) as step:
+    ...     step("first")
+    ...     step("second")
+    """
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[step]}"), TimeElapsedColumn())
+        with Progress(*columns, console=Console(stderr=True)) as bar:
+            job = bar.add_task(title, total=total, step="")
+            yield lambda text: bar.update(job, advance=1, step=text)
+        return
+    count = 0
+
+    def step(text: str) -> None:
+        nonlocal count
+        count += 1
+        say(f"{title} {count}{f'/{total}' if total else ''}: {text}")
+
+    yield step

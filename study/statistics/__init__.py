@@ -1,0 +1,1 @@
+"""Pure statistics: arrays and data frames in, frozen results out."""
