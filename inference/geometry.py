@@ -42,7 +42,8 @@ class Geometry:
     @property
     def matrix(self) -> npt.NDArray[np.float64]:
         """3×3 map from index steps (x, y, z) to LPS millimetres."""
-        return np.asarray(self.direction, float).reshape(3, 3) * np.asarray(self.spacing_mm[::-1], float)
+        steps: Points = np.asarray(self.direction, float).reshape(3, 3) * np.asarray(self.spacing_mm[::-1], float)
+        return steps
 
     @property
     def affine(self) -> npt.NDArray[np.float64]:
@@ -70,7 +71,8 @@ class Geometry:
     def indices(self, points_mm: npt.ArrayLike) -> Points:
         """Fractional indices (n, 3) as (z, y, x) of LPS points (n, 3) as (x, y, z)."""
         offset = np.atleast_2d(np.asarray(points_mm, float)) - np.asarray(self.origin_mm)
-        return np.linalg.solve(self.matrix, offset.T).T[:, ::-1]
+        index: Points = np.asarray(np.linalg.solve(self.matrix, offset.T)).T[:, ::-1]
+        return index
 
     def same_grid(self, other: Self, *, tolerance_mm: float = 1e-3) -> bool:
         """Whether two grids have the same shape and the same voxel positions to within a tolerance at every corner."""
@@ -81,8 +83,8 @@ class Geometry:
 
     def crop(self, start: tuple[int, int, int], shape: tuple[int, int, int]) -> "Geometry":
         """The grid of a box that starts at index (z, y, x) `start`."""
-        origin = self.points(np.array([start]))[0]
-        return Geometry(shape, self.spacing_mm, (float(origin[0]), float(origin[1]), float(origin[2])), self.direction)
+        x, y, z = (float(value) for value in self.points(np.array([start]))[0])
+        return Geometry(shape, self.spacing_mm, (x, y, z), self.direction)
 
     def resampled(self, spacing_mm: tuple[float, float, float]) -> "Geometry":
         """A grid of other spacing over the same field: both grids share the corner of the first voxel, not its centre."""
