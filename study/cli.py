@@ -20,6 +20,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
+
+
+@app.callback()
+def _program() -> None:
+    """Keep `gilbreth VERB` a group however many verbs there are."""
+
+
 for _module in sorted(module.name for module in pkgutil.iter_modules(commands.__path__)):
     importlib.import_module(f"study.commands.{_module}").register(app)
 
