@@ -66,7 +66,8 @@ class Geometry:
     def points(self, indices: npt.ArrayLike) -> Points:
         """LPS points (n, 3) as (x, y, z) of indices (n, 3) as (z, y, x). [mm]"""
         index = np.atleast_2d(np.asarray(indices, float))[:, ::-1]
-        return index @ self.matrix.T + np.asarray(self.origin_mm)
+        points: Points = index @ self.matrix.T + np.asarray(self.origin_mm)
+        return points
 
     def indices(self, points_mm: npt.ArrayLike) -> Points:
         """Fractional indices (n, 3) as (z, y, x) of LPS points (n, 3) as (x, y, z)."""
