@@ -1,0 +1,108 @@
+"""Results to Plotly figures. No Streamlit here, so that the report can draw the same pictures."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from study.comparison import Comparison, Effect
+
+# Okabe–Ito: told apart in the common kinds of colour blindness.
+COLOURS = {"manual": "#999999", "ai": "#0072B2"}
+NAMES = {"manual": "Manual", "ai": "AI"}
+GRID = "rgba(128,128,128,0.25)"
+
+
+def distribution(pairs: pd.DataFrame, *, title: str, unit: str) -> go.Figure:
+    """Box and points of one measure by arm; columns `manual` and `ai`, one row per case."""
+    figure = go.Figure()
+    for arm in ("manual", "ai"):
+        figure.add_box(
+            y=pairs[arm],
+            name=f"{NAMES[arm]} (n = {len(pairs)})",
+            marker_color=COLOURS[arm],
+            boxpoints="all",
+            jitter=0.5,
+            pointpos=0,
+            marker={"size": 3, "opacity": 0.45},
+            line_width=1.5,
+            showlegend=False,
+        )
+    return _dressed(figure, title=title, y=unit)
+
+
+def paired_slopes(pairs: pd.DataFrame, *, title: str, unit: str, limit: int = 200) -> go.Figure:
+    """A line per case from manual to AI; above `limit` cases an even sample is drawn and the title says so."""
+    step = max(1, -(-len(pairs) // limit))
+    shown = pairs.sort_values("manual").iloc[::step]
+    x: list[str | None] = []
+    y: list[float | None] = []
+    for manual, ai in zip(shown["manual"], shown["ai"], strict=True):
+        x += ["Manual", "AI", None]
+        y += [manual, ai, None]
+    figure = go.Figure(go.Scatter(x=x, y=y, mode="lines", line={"color": COLOURS["ai"], "width": 1}, opacity=0.35, hoverinfo="skip"))
+    means = [pairs["manual"].mean(), pairs["ai"].mean()]
+    figure.add_scatter(x=["Manual", "AI"], y=means, mode="lines+markers", line={"color": "#D55E00", "width": 4}, name="mean", showlegend=False)
+    note = "" if step == 1 else f", {len(shown)} of {len(pairs)} cases drawn"
+    return _dressed(figure, title=f"{title}{note}", y=unit)
+
+
+def pass_rates(comparison: Comparison, *, title: str) -> go.Figure:
+    """Pass rate by arm with its Wilson interval; the denominator stands beside each bar."""
+    figure = go.Figure()
+    for arm, (passed, total, low, high) in comparison.passed.items():
+        rate = 100 * passed / total
+        figure.add_scatter(
+            x=[rate],
+            y=[f"{NAMES[arm]}<br>{passed} of {total}"],
+            error_x={"type": "data", "symmetric": False, "array": [100 * high - rate], "arrayminus": [rate - 100 * low], "thickness": 2, "width": 8},
+            mode="markers",
+            marker={"size": 13, "color": COLOURS[arm]},
+            showlegend=False,
+            hovertemplate=f"{rate:.1f} % ({100 * low:.1f} to {100 * high:.1f})<extra></extra>",
+        )
+    figure = _dressed(figure, title=title, y="")
+    figure.update_xaxes(title="Pass rate, majority of readers [%], 95 % interval", range=[None, 100.5])
+    return figure
+
+
+def forest(effects: Sequence[Effect], *, title: str, unit: str, scale: float = 1.0, margin: float | None = None) -> go.Figure:
+    """Effects with intervals around no difference; a non-inferiority margin is drawn where given."""
+    figure = go.Figure()
+    for effect in reversed(effects):
+        value = scale * effect.estimate
+        figure.add_scatter(
+            x=[value],
+            y=[effect.name.split(", ", 1)[-1].capitalize()],
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [scale * effect.high - value],
+                "arrayminus": [value - scale * effect.low],
+                "thickness": 2,
+                "width": 8,
+            },
+            mode="markers",
+            marker={"size": 11, "symbol": "square", "color": COLOURS["ai"]},
+            showlegend=False,
+            hovertemplate=f"{value:.2f} ({scale * effect.low:.2f} to {scale * effect.high:.2f}) {unit}<extra>{effect.method}</extra>",
+        )
+    figure.add_vline(x=0, line_width=1, line_color="#888")
+    if margin is not None:
+        figure.add_vline(x=-scale * margin, line_dash="dash", line_color="#D55E00", annotation_text="margin", annotation_position="top left")
+    figure = _dressed(figure, title=title, y="")
+    figure.update_xaxes(title=f"AI − manual [{unit}]", showgrid=True, gridcolor=GRID)
+    return figure
+
+
+def _dressed(figure: go.Figure, *, title: str, y: str) -> go.Figure:
+    figure.update_layout(
+        title={"text": title, "font": {"size": 15}, "x": 0, "xanchor": "left"},
+        margin={"l": 10, "r": 16, "t": 48, "b": 10},
+        height=340,
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+    )
+    figure.update_yaxes(title=y, gridcolor=GRID, zeroline=False, automargin=True)
+    figure.update_xaxes(automargin=True, showgrid=False, zeroline=False)
+    return figure
