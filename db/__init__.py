@@ -1,1 +1,1 @@
-"""Tables, engine, migrations and the audit chain. Knows nothing of images or statistics."""
+"""Tables, engine, migrations and audit chain. Knows nothing of images or statistics."""

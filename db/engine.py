@@ -1,0 +1,168 @@
+"""One engine by URL and one transaction per use case.
+
+SQLite is the default home: write-ahead log, synchronous=FULL, foreign keys on, `BEGIN IMMEDIATE` for every write. On
+both databases writers queue for one lock, so a use case that reads and then writes never meets another one half-way.
+"""
+
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool, StaticPool
+from sqlmodel import Session
+
+from db.audit import Actor, attach, settle
+from db.errors import DatabaseFull, DatabaseUnreachable
+
+BUSY_SECONDS = 60.0
+_WRITER_LOCK = 4829_2020  # the advisory lock that PostgreSQL writers queue for
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a database file.
+
+    Examples
+    --------
+    >>> sqlite_url(Path("/data/gilbreth.sqlite"))
+    'sqlite:////data/gilbreth.sqlite'
+    """
+    return f"sqlite:///{path}"
+
+
+def open_engine(url: str, *, anchor: Path | None = None, pool_size: int = 10) -> Engine:
+    """Open a database; nothing is connected until it is used.
+
+    Parameters
+    ----------
+    url : str
+        `sqlite:///file`, `sqlite://` (in memory) or `postgresql+psycopg://..`; `postgresql://` means psycopg.
+    anchor : Path, optional
+        File outside the database that holds the head of the audit chain.
+    pool_size : int
+        Connections kept open to PostgreSQL.
+
+    Raises
+    ------
+    DatabaseUnreachable
+        If the driver for this kind of database is not installed.
+    """
+    address = make_url(url)
+    if address.drivername in ("postgresql", "postgres"):
+        address = address.set(drivername="postgresql+psycopg")
+    if address.get_backend_name() == "sqlite":
+        engine = _sqlite_engine(address)
+    else:
+        try:
+            engine = create_engine(address, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, pool_timeout=BUSY_SECONDS)
+        except ModuleNotFoundError as error:
+            raise DatabaseUnreachable(f"the driver {error.name} is missing; pip install 'gilbreth[postgres]'") from error
+    engine.__dict__["gilbreth_writers"] = FairLock()
+    attach(engine, anchor=anchor)
+    return engine
+
+
+def _sqlite_engine(address: Any) -> Engine:
+    in_memory = address.database in (None, "", ":memory:")
+    engine = create_engine(
+        address,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        poolclass=StaticPool if in_memory else NullPool,
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        if not in_memory:
+            connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get("read_only") else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+class FairLock:
+    """A lock that serves threads in the order they came, so that no writer starves."""
+
+    def __init__(self) -> None:
+        self._guard, self._queue, self._held = threading.Lock(), deque[threading.Event](), False
+
+    def __enter__(self) -> None:
+        with self._guard:
+            if not self._held:
+                self._held = True
+                return
+            turn = threading.Event()
+            self._queue.append(turn)
+        turn.wait()
+
+    def __exit__(self, *_error: object) -> None:
+        with self._guard:
+            if self._queue:
+                self._queue.popleft().set()
+            else:
+                self._held = False
+
+
+@contextmanager
+def transaction(engine: Engine, *, actor: Actor | None = None, reason: str = "", request_id: str = "") -> Iterator[Session]:
+    """One use case: committed as a whole when the block ends, rolled back when it raises.
+
+    Parameters
+    ----------
+    engine : Engine
+        From `open_engine`.
+    actor : Actor, optional
+        Who acts, for the audit; the program itself when absent.
+    reason : str
+        Why, for the audit, where the act needs one.
+    request_id : str
+        Ties the audit entries of one request together.
+
+    Examples
+    --------
+    >>> from db.migrate import upgrade
+    >>> from db.tables import Site
+    >>> engine = open_engine("sqlite://")
+    >>> upgrade(engine)
+    >>> with transaction(engine) as db_session:
+    ...     db_session.add(Site.model_validate({"code": "S1", "name": "First hospital"}))
+    >>> from sqlmodel import select
+    >>> with snapshot(engine) as db_session:
+    ...     db_session.exec(select(Site.name)).all()
+    ['First hospital']
+    """
+    with engine.__dict__["gilbreth_writers"], Session(engine, expire_on_commit=False) as db_session:
+        db_session.info.update(actor=actor or Actor(), reason=reason, request_id=request_id)
+        try:
+            if engine.dialect.name == "postgresql":
+                db_session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER_LOCK})
+            yield db_session
+            db_session.commit()
+        except OperationalError as error:
+            db_session.rollback()
+            if "disk is full" in str(error) or "disk I/O error" in str(error) or "No space left" in str(error):
+                raise DatabaseFull("the disk is full, nothing was kept; make room and send it again") from error
+            raise
+        except BaseException:
+            db_session.rollback()
+            raise
+        settle(db_session)
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Session]:
+    """A consistent view for reading that waits for no writer; whatever is added in it is thrown away."""
+    with Session(engine.execution_options(read_only=True), expire_on_commit=False, autoflush=False) as db_session:
+        yield db_session
+        db_session.rollback()

@@ -1,0 +1,108 @@
+"""Rows as data frames, with exactly the columns of tasks.csv and readings.csv."""
+
+from typing import Any
+
+import pandas as pd
+import sqlalchemy
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col
+
+from db.durations import COLUMNS, inputs, task_times
+from db.tables import Account, Case, Event, ImageSet, Rating, Reading, Site, Task
+
+TASKS = [
+    "site", "case", "technologist", "arm", "period", "sequence", "started_at", "elapsed_seconds", "hands_on_seconds",
+    "ai_wait_seconds", "clicks", "instrument", "missing_reason",
+]  # fmt: skip
+select: Any = sqlalchemy.select  # SQLModel types at most four columns
+READINGS = ["case", "reader", "arm", "round", "region", "quality", "passed", "reason"]
+
+
+def _frame(db_session: Session, statement: Any, columns: list[str]) -> pd.DataFrame:
+    return pd.DataFrame.from_records(db_session.execute(statement).all(), columns=columns)
+
+
+def events(db_session: Session, *, study_id: str, task_id: str | None = None, observers: bool = False) -> pd.DataFrame:
+    """The events of a study's tasks in the order of recording, with the columns that durations need."""
+    statement = (
+        select(
+            Event.task_id, Event.kind, Event.input, Event.count, Event.span_seconds, Event.at, Event.boot,
+            Event.monotonic_seconds, Event.client, Event.client_offset_seconds, Event.source,
+        )
+        .join(Task, col(Task.id) == Event.task_id)
+        .where(Task.study_id == study_id)
+        .order_by(Event.id)
+    )  # fmt: skip
+    if task_id is not None:
+        statement = statement.where(Event.task_id == task_id)
+    if not observers:
+        statement = statement.where(col(Event.observation_id).is_(None))
+    frame = _frame(db_session, statement, COLUMNS)
+    return frame.assign(at=pd.to_datetime(frame["at"], utc=True))
+
+
+def task_details(
+    db_session: Session, *, study_id: str, idle_seconds: tuple[float, ...] = (30.0, 60.0, 120.0), training: bool = False
+) -> pd.DataFrame:
+    """One row per task with everything known about it: `TASKS`, and `task`, `state`, pauses, active times, other inputs.
+
+    Undone tasks (wrong case opened) are left out; they stay in the event log.
+    """
+    statement = (
+        select(
+            Task.id, Site.code, Case.number, Account.code, Task.arm, Task.period, Task.sequence, Task.instrument, Task.missing_reason,
+            Task.state,
+        )
+        .join(Case, col(Case.id) == Task.case_id)
+        .join(Site, col(Site.id) == Case.site_id)
+        .join(Account, col(Account.id) == Task.technologist_id)
+        .where(Task.study_id == study_id, Task.state != "undone", Task.training == training)
+        .order_by(Case.number, Task.period, Task.created_at, Task.id)
+    )  # fmt: skip
+    names = ["task", "site", "case", "technologist", "arm", "period", "sequence", "instrument", "missing_reason", "state"]
+    tasks = _frame(db_session, statement, names)
+    log = events(db_session, study_id=study_id)
+    times = task_times(log, idle_seconds=idle_seconds)
+    tasks = tasks.merge(times, how="left", left_on="task", right_index=True)
+    instruments = tasks.set_index("task")["instrument"]
+    counted = pd.DataFrame(
+        {
+            "clicks": inputs(log, instruments),
+            "drags": inputs(log, instruments, kind="drag"),
+            "double_clicks": inputs(log, instruments, kind="double_click"),
+            "wheel": inputs(log, instruments, kind="wheel"),
+            "keys": inputs(log, instruments, kind="key"),
+        }
+    )
+    tasks = tasks.merge(counted, how="left", left_on="task", right_index=True)
+    finished = tasks["state"] == "finished"
+    tasks.loc[~finished, "clicks"] = None
+    unexplained = ~finished & tasks["missing_reason"].isna()
+    tasks.loc[unexplained, "missing_reason"] = tasks.loc[unexplained, "state"]
+    return tasks
+
+
+def tasks(db_session: Session, *, study_id: str) -> pd.DataFrame:
+    """The columns of tasks.csv, one row per task.
+
+    A task without a finish has no times and says why in `missing_reason`.
+    """
+    return task_details(db_session, study_id=study_id)[TASKS]
+
+
+def readings(db_session: Session, *, study_id: str, calibration: bool = False) -> pd.DataFrame:
+    """The columns of readings.csv, one row per rating of a submitted reading; amended ratings show their last value."""
+    later = aliased(Rating)
+    statement = (
+        select(Case.number, Account.code, Task.arm, Reading.round, Rating.region, Rating.quality, Rating.passed, Rating.reason)
+        .join(Reading, col(Reading.id) == Rating.reading_id)
+        .join(ImageSet, col(ImageSet.id) == Reading.image_set_id)
+        .join(Task, col(Task.id) == ImageSet.task_id)
+        .join(Case, col(Case.id) == Task.case_id)
+        .join(Account, col(Account.id) == Reading.reader_id)
+        .outerjoin(later, (later.reading_id == Rating.reading_id) & (later.region == Rating.region) & (later.amendment > Rating.amendment))
+        .where(Reading.study_id == study_id, Reading.state == "submitted", col(later.id).is_(None))
+        .where(Reading.purpose == "calibration" if calibration else col(Reading.purpose).in_(("primary", "repeat")))
+        .order_by(Case.number, Account.code, Task.arm, Reading.round, Rating.region)
+    )
+    return _frame(db_session, statement, READINGS)
