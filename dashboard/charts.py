@@ -106,3 +106,27 @@ def _dressed(figure: go.Figure, *, title: str, y: str) -> go.Figure:
     figure.update_yaxes(title=y, gridcolor=GRID, zeroline=False, automargin=True)
     figure.update_xaxes(automargin=True, showgrid=False, zeroline=False)
     return figure
+
+
+def region_heat_map(rates: pd.DataFrame, *, title: str) -> go.Figure:
+    """Pass rate by region and arm; columns `region`, `arm`, `passed`, `total`. Each cell shows its denominator."""
+    regions = list(dict.fromkeys(rates["region"]))
+    figure = go.Figure()
+    z, words = [], []
+    for arm in ("manual", "ai"):
+        rows = rates[rates["arm"] == arm].set_index("region").reindex(regions)
+        z.append((100 * rows["passed"] / rows["total"]).tolist())
+        words.append([f"{100 * p / t:.1f} %<br>n = {t:.0f}" if t else "" for p, t in zip(rows["passed"], rows["total"].fillna(0), strict=True)])
+    figure.add_heatmap(
+        z=z,
+        x=[region.replace("_", " ") for region in regions],
+        y=["Manual", "AI"],
+        text=words,
+        texttemplate="%{text}",
+        colorscale="Cividis",
+        zmin=85,
+        zmax=100,
+        colorbar={"title": "%"},
+        hovertemplate="%{y}, %{x}: %{text}<extra></extra>",
+    )
+    return _dressed(figure, title=title, y="")
