@@ -71,9 +71,23 @@ def _devices() -> dict[str, Any]:
 
 
 def _database(home: Path) -> dict[str, Any]:
-    from db.engine import database_url, describe
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import SQLAlchemyError
 
-    return describe(database_url(home))
+    from db.errors import DatabaseError
+    from db.migrate import current, newest
+    from study.home import Home
+
+    place = Home(home)
+    url = make_url(place.database_url).render_as_string(hide_password=True)
+    if url.startswith("sqlite") and not (home / "gilbreth.sqlite").exists():
+        return {"url": url, "state": "not made yet", "detail": "gilbreth demo or gilbreth study init makes it"}
+    try:
+        have, need = current(place.open()), newest()
+    except (SQLAlchemyError, DatabaseError) as error:
+        return {"url": url, "state": "unreachable", "detail": str(error).splitlines()[0]}
+    behind = None if have == need else f"revision {have or 'none'}, this program needs {need}: gilbreth study status --upgrade"
+    return {"url": url, "state": "reachable", "revision": have, "detail": behind}
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
