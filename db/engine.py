@@ -4,6 +4,7 @@ SQLite is the default home: write-ahead log, synchronous=FULL, foreign keys on, 
 both databases writers queue for one lock, so a use case that reads and then writes never meets another one half-way.
 """
 
+import os
 import sqlite3
 import threading
 from collections import deque
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, StaticPool
 from sqlmodel import Session
 
@@ -166,3 +167,35 @@ def snapshot(engine: Engine) -> Iterator[Session]:
     with Session(engine.execution_options(read_only=True), expire_on_commit=False, autoflush=False) as db_session:
         yield db_session
         db_session.rollback()
+
+
+def database_url(home: Path) -> str:
+    """The database of a home: `GILBRETH_DATABASE_URL` if set, else a SQLite file inside it."""
+    return os.environ.get("GILBRETH_DATABASE_URL") or sqlite_url(home / "gilbreth.sqlite")
+
+
+def describe(url: str) -> dict[str, Any]:
+    """Whether a database can be reached and is current: `url` (without its password), `state`, `detail`.
+
+    Examples
+    --------
+    >>> describe("sqlite://")["state"]
+    'empty'
+    """
+    from db.migrate import current, newest
+
+    address = make_url(url)
+    shown = address.render_as_string(hide_password=True)
+    if address.get_backend_name() == "sqlite" and address.database and not Path(address.database).exists():
+        return {"url": shown, "state": "empty", "detail": "it is made on first use"}
+    try:
+        engine = open_engine(url)
+        have = current(engine)
+        engine.dispose()
+    except (SQLAlchemyError, DatabaseUnreachable) as error:
+        return {"url": shown, "state": "unreachable", "detail": str(error).splitlines()[0]}
+    if have is None:
+        return {"url": shown, "state": "empty", "detail": "it is made on first use"}
+    if have != newest():
+        return {"url": shown, "state": "outdated", "detail": f"revision {have}, newest {newest()}; run gilbreth study upgrade"}
+    return {"url": shown, "state": "current", "detail": f"revision {have}"}

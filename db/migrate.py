@@ -60,7 +60,7 @@ def require_current(engine: Engine) -> None:
     """Raise `SchemaMismatch` unless the database has this program's revision."""
     have, need = current(engine), newest()
     if have != need:
-        raise SchemaMismatch(f"expected database revision {need}, got {have or 'an empty database'}; run gilbreth study status --upgrade")
+        raise SchemaMismatch(f"expected database revision {need}, got {have or 'an empty database'}; run gilbreth study upgrade")
 
 
 def drift(engine: Engine) -> list[object]:

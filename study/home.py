@@ -1,85 +1,66 @@
-"""The home of an installation: one folder that holds database, keys, scans and results, unless told otherwise.
-
-`GILBRETH_DATABASE_URL` moves the database elsewhere; `GILBRETH_KEYS` moves the keys (allocation key, site key, audit head) out of
-the administrator's reach, as docs/security.md asks for.
-"""
+"""The home of an installation: where its database, its keys and its images live. Wiring happens here and nowhere else."""
 
 import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
+from sqlalchemy import Engine
+
+from db.engine import database_url, open_engine
+from db.migrate import current, require_current, upgrade
 
 
 @dataclass(frozen=True)
 class Home:
-    """Paths of an installation.
+    """An opened home.
 
     Parameters
     ----------
-    folder : Path
-        The home; created when missing.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> home = Home(Path(tempfile.mkdtemp()))
-    >>> home.database_url.startswith("sqlite:///")
-    True
+    path : Path
+        The folder.
+    engine : Engine
+        Its database, at the current revision.
     """
 
-    folder: Path
-
-    @property
-    def database_url(self) -> str:
-        """`GILBRETH_DATABASE_URL`, else an SQLite file inside the home."""
-        from db.engine import sqlite_url
-
-        return os.environ.get("GILBRETH_DATABASE_URL") or sqlite_url(self.folder.resolve() / "gilbreth.sqlite")
+    path: Path
+    engine: Engine
 
     @property
     def keys(self) -> Path:
-        """Folder of the key files, readable by its owner only: `GILBRETH_KEYS`, else `keys` inside the home."""
-        chosen = Path(os.environ["GILBRETH_KEYS"]) if os.environ.get("GILBRETH_KEYS") else self.folder / "keys"
-        chosen.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return chosen
+        """Folder of the keys; `GILBRETH_KEYS` puts it elsewhere, out of reach of whoever administers the database."""
+        return Path(os.environ.get("GILBRETH_KEYS") or self.path / "keys")
 
     @property
-    def anchor(self) -> Path:
-        """File that holds the head of the audit chain."""
-        return self.keys / "audit.head"
+    def images(self) -> Path:
+        """Folder of the image sets, each under its neutral id."""
+        return self.path / "images"
 
     @property
-    def reconstructions(self) -> Path:
-        """Folder of what `reconstruct` wrote, one folder per case."""
-        return self.folder / "reconstructions"
+    def backups(self) -> Path:
+        """Folder of automatic backups."""
+        return self.path / "backups"
 
-    @property
-    def image_sets(self) -> Path:
-        """Folder of the image sets that readers see, under neutral ids."""
-        return self.folder / "image_sets"
+    def close(self) -> None:
+        """Let go of the database."""
+        self.engine.dispose()
 
-    def secret(self, name: str) -> str:
-        """A random secret of this home, made on first use and kept in the keys folder (mode 600)."""
-        path = self.keys / f"{name}.secret"
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_text()
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(32))
-        return path.read_text()
 
-    def open(self, *, upgrade: bool = False) -> "Engine":
-        """The database engine; with `upgrade`, its tables are first brought to this program's revision."""
-        from db.engine import open_engine
-        from db.migrate import upgrade as migrate
+def anchor_path(home: Path) -> Path:
+    """Where the head of the audit chain is anchored; `GILBRETH_ANCHOR` puts it elsewhere."""
+    return Path(os.environ.get("GILBRETH_ANCHOR") or home / "anchor" / "audit.head")
 
-        self.folder.mkdir(parents=True, exist_ok=True)
-        engine = open_engine(self.database_url, anchor=self.anchor)
-        if upgrade:
-            migrate(engine)
-        return engine
+
+def open_home(path: Path) -> Home:
+    """Open a home; an empty database gets its tables, an outdated one is refused with the command that upgrades it.
+
+    Raises
+    ------
+    db.errors.SchemaMismatch
+        When the database has another revision than this program.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    engine = open_engine(database_url(path), anchor=anchor_path(path))
+    if current(engine) is None:
+        upgrade(engine)
+    require_current(engine)
+    return Home(path, engine)
