@@ -51,7 +51,7 @@ def doctor(
 def _memory_gib() -> float:
     import psutil
 
-    return round(psutil.virtual_memory().total / 2**30, 1)
+    return round(float(psutil.virtual_memory().total) / 2**30, 1)
 
 
 def _missing(modules: tuple[str, ...]) -> list[str]:
