@@ -1,12 +1,16 @@
 """Pure statistics: arrays and data frames in, frozen results out."""
 
+from study.statistics.blinding import blinding_index
 from study.statistics.crossed_means import crossed_mean
 from study.statistics.geometric_means import geometric_mean_ratio
+from study.statistics.intraclass import icc
 from study.statistics.means import welch
+from study.statistics.observers import event_agreement
 from study.statistics.paired_means import paired_difference
 from study.statistics.paired_passes import mcnemar, paired_pass_difference
 from study.statistics.pairs import paired_values
 from study.statistics.pass_rates import pass_rate
+from study.statistics.rater_agreement import agreement
 from study.statistics.reader_sizing import mrmc_cases_needed, mrmc_power
 from study.statistics.reader_study import ReaderComponents, mrmc
 from study.statistics.results import Interval, Result, StatisticsError
@@ -17,9 +21,13 @@ __all__ = [
     "ReaderComponents",
     "Result",
     "StatisticsError",
+    "agreement",
+    "blinding_index",
     "crossed_mean",
+    "event_agreement",
     "geometric_mean_ratio",
     "hodges_lehmann",
+    "icc",
     "mcnemar",
     "mrmc",
     "mrmc_cases_needed",

@@ -42,7 +42,8 @@ class WaldResult(Result):
         if not usable(self.standard_error):
             return Interval(math.nan, math.nan, level)
         half = quantile(level, self.df) * float(self.standard_error or 0.0)
-        return Interval(max(self.lowest, self.estimate - half), min(self.highest, self.estimate + half), level)
+        low, high = max(self.lowest, self.estimate - half), min(self.highest, self.estimate + half)
+        return Interval(float(low), float(high), level)
 
 
 def usable(standard_error: float | None) -> bool:
