@@ -74,16 +74,16 @@ def _database(home: Path) -> dict[str, Any]:
     from sqlalchemy import make_url
     from sqlalchemy.exc import SQLAlchemyError
 
+    from db.engine import database_url, open_engine
     from db.errors import DatabaseError
     from db.migrate import current, newest
-    from study.home import Home
 
-    place = Home(home)
-    url = make_url(place.database_url).render_as_string(hide_password=True)
-    if url.startswith("sqlite") and not (home / "gilbreth.sqlite").exists():
+    address = make_url(database_url(home))
+    url = address.render_as_string(hide_password=True)
+    if address.get_backend_name() == "sqlite" and not Path(address.database or "").exists():
         return {"url": url, "state": "not made yet", "detail": "gilbreth demo or gilbreth study init makes it"}
     try:
-        have, need = current(place.open()), newest()
+        have, need = current(open_engine(database_url(home))), newest()
     except (SQLAlchemyError, DatabaseError) as error:
         return {"url": url, "state": "unreachable", "detail": str(error).splitlines()[0]}
     behind = None if have == need else f"revision {have or 'none'}, this program needs {need}: gilbreth study status --upgrade"

@@ -41,13 +41,12 @@ def run_server(home: Path, *, host: str, port: int) -> int:
     Forbidden
         If the address is not loopback and no TLS proxy and secret are configured.
     """
-    from db.migrate import require_current
     from study.console import DISCLAIMER, say
-    from study.home import Home
+    from study.home import open_home
 
     _require_free(host, port)
     _require_proxy(host)
-    require_current(Home(home).open())
+    open_home(home).close()
     command = [sys.executable, "-m", "streamlit", "run", str(_dashboard() / "app.py"), "--server.address", host, "--server.port", str(port)]
     say(f"Gilbreth on http://{host}:{port}  (Ctrl-C stops it) · {DISCLAIMER}")
     server = subprocess.Popen(command, env={**os.environ, "GILBRETH_HOME": str(home.resolve())}, stdout=subprocess.DEVNULL)
