@@ -1,0 +1,1 @@
+"""The pictures a technologist used to make by hand: MIP, VR and the case sheet."""

@@ -1,0 +1,211 @@
+"""Maximum intensity projections: rotating about the head-foot axis, along the three axes, whole or in thick slabs.
+
+A view from angle 0 looks at the patient from the front, 90 from the patient's left, 180 from the back. Rows run from head
+to foot; pixels are square.
+"""
+
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from inference.volume import Volume
+
+HuPicture = npt.NDArray[np.int16]
+BACKGROUND_HU = -1000
+
+
+def angles(views: int) -> list[float]:
+    """Evenly spaced angles of a full turn. [degrees]
+
+    Examples
+    --------
+    >>> angles(4)
+    [0.0, 90.0, 180.0, 270.0]
+    """
+    return [360.0 * view / views for view in range(views)]
+
+
+def pixel_size(volume: Volume) -> float:
+    """Pixel of the projections: the finest voxel edge, but no finer than gives a picture of 1,024 rows. [mm]"""
+    return max(min(volume.spacing_mm), volume.geometry.extent_mm[0] / 1024.0)
+
+
+def rotating(volume: Volume, views: list[float], *, above_hu: float, pixel_mm: float | None = None) -> list[HuPicture]:
+    """Views of the voxels above a threshold, by splatting: for volumes that are mostly dark, as after bone removal.
+
+    Parameters
+    ----------
+    volume : Volume
+        Scan. [HU]
+    views : list of float
+        Angles. [degrees]
+    above_hu : float
+        Voxels at or below this are left out; give the black of the window they will be shown in. [HU]
+    pixel_mm : float, optional
+        Pixel edge; `pixel_size(volume)` by default. [mm]
+
+    Returns
+    -------
+    list of numpy.ndarray
+        One int16 picture per view, all of one size. [HU]
+
+    Notes
+    -----
+    A voxel covers every pixel under its projected footprint in full, so that rotated rows of voxels leave no pin-holes,
+    and fades over one further pixel, so that edges are smooth.
+
+    Examples
+    --------
+    >>> from inference import Geometry
+    >>> dot = np.full((3, 5, 5), -1000, np.int16)
+    >>> dot[1, 2, 2] = 500
+    >>> picture = rotating(Volume(dot, Geometry((3, 5, 5), (1.0, 1.0, 1.0))), [30.0], above_hu=0)[0]
+    >>> int(picture.max()), picture.shape[0]
+    (500, 3)
+    """
+    pixel = pixel_mm or pixel_size(volume)
+    z, y, x, value = _gather(volume.array, np.int16(above_hu))
+    _, rows, columns = volume.shape
+    _, step_y, step_x = volume.spacing_mm
+    u_mm = ((x - (columns - 1) / 2) * step_x).astype(np.float32)
+    v_mm = ((y - (rows - 1) / 2) * step_y).astype(np.float32)
+    radians = np.deg2rad(np.asarray(views, np.float64))
+    out = np.full((len(views), volume.shape[0], _width(volume, pixel)), np.int16(above_hu), np.int16)
+    _splat(z, u_mm, v_mm, value, np.cos(radians), np.sin(radians), step_x, step_y, pixel, np.int16(above_hu), out)
+    return [_head_up(frame, volume.spacing_mm[0], pixel) for frame in out]
+
+
+def rotating_dense(volume: Volume, views: list[float], *, pixel_mm: float | None = None) -> list[HuPicture]:
+    """Views of every voxel by casting rays, bilinear in the axial plane: for the raw scan with its bone.
+
+    The same pictures as `rotating`, parameters and all, but for the threshold.
+    """
+    pixel = pixel_mm or pixel_size(volume)
+    array = np.ascontiguousarray(volume.array, np.int16)
+    _, step_y, step_x = volume.spacing_mm
+    out = []
+    for view in views:
+        frame = np.empty((volume.shape[0], _width(volume, pixel)), np.int16)
+        angle = np.deg2rad(view)
+        _cast(array, np.float32(np.cos(angle)), np.float32(np.sin(angle)), step_x, step_y, pixel, frame)
+        out.append(_head_up(frame, volume.spacing_mm[0], pixel))
+    return out
+
+
+def whole(volume: Volume, view: str, *, pixel_mm: float | None = None) -> HuPicture:
+    """The maximum of the whole volume seen along one axis: `axial` from the feet, `coronal` from the front, `sagittal` from the left."""
+    return slabs(volume, view, thickness_mm=np.inf, pixel_mm=pixel_mm)[0][1]
+
+
+def slabs(
+    volume: Volume, view: str, *, thickness_mm: float, step_mm: float | None = None, pixel_mm: float | None = None
+) -> list[tuple[float, HuPicture]]:
+    """Maxima of thick slabs along one axis.
+
+    Parameters
+    ----------
+    volume : Volume
+        Scan. [HU]
+    view : {"axial", "coronal", "sagittal"}
+        Axis to look along.
+    thickness_mm, step_mm : float
+        Thickness of a slab, and distance from one to the next (half the thickness by default). [mm]
+    pixel_mm : float, optional
+        Pixel edge. [mm]
+
+    Returns
+    -------
+    list of (float, numpy.ndarray)
+        Distance of each slab's centre from the first voxel along the axis [mm], and its picture. [HU]
+    """
+    axis = {"axial": 0, "coronal": 1, "sagittal": 2}[view]
+    pixel = pixel_mm or pixel_size(volume)
+    spacing, count = volume.spacing_mm[axis], volume.shape[axis]
+    thick = count if not np.isfinite(thickness_mm) else int(np.clip(round(thickness_mm / spacing), 1, count))
+    step = max(1, round((step_mm or thickness_mm / 2) / spacing)) if np.isfinite(thickness_mm) else count
+    starts = list(range(0, count - thick + 1, step))
+    left = [spacing_mm for other, spacing_mm in enumerate(volume.spacing_mm) if other != axis]
+    pictures = []
+    for start in starts:
+        part = volume.array[tuple(slice(start, start + thick) if other == axis else slice(None) for other in range(3))]
+        flat = part.max(axis=axis)
+        picture = _isotropic(flat, left[0], left[1], pixel)
+        pictures.append(((start + (thick - 1) / 2) * spacing, picture if axis == 0 else np.ascontiguousarray(picture[::-1])))
+    return pictures
+
+
+def _width(volume: Volume, pixel_mm: float) -> int:
+    _, height_mm, width_mm = volume.geometry.extent_mm
+    return int(np.ceil(np.hypot(height_mm, width_mm) / pixel_mm)) + 2
+
+
+def _head_up(frame: HuPicture, step_mm: float, pixel_mm: float) -> HuPicture:
+    return np.ascontiguousarray(_isotropic(frame, step_mm, pixel_mm, pixel_mm)[::-1])
+
+
+def _isotropic(flat: npt.NDArray[np.int16], row_mm: float, column_mm: float, pixel_mm: float) -> HuPicture:
+    """Stretch a picture linearly to square pixels."""
+    from scipy.ndimage import map_coordinates
+
+    rows, columns = (max(1, round(count * step / pixel_mm)) for count, step in zip(flat.shape, (row_mm, column_mm), strict=True))
+    if (rows, columns) == flat.shape:
+        return np.asarray(flat, np.int16)
+    at = [np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1) for new, old in zip((rows, columns), flat.shape, strict=True)]
+    return np.asarray(map_coordinates(flat, np.meshgrid(*at, indexing="ij"), order=1, mode="nearest"), np.int16)
+
+
+def _gather(array: npt.NDArray[np.int16], above: np.int16) -> tuple[npt.NDArray[Any], ...]:
+    index = np.flatnonzero(array.ravel() > above)
+    z, rest = np.divmod(index, array.shape[1] * array.shape[2])
+    y, x = np.divmod(rest, array.shape[2])
+    return z, y, x, array.ravel()[index]
+
+
+@numba.njit(parallel=True, fastmath=True, cache=True)
+def _splat(z, u_mm, v_mm, value, cosines, sines, step_x, step_y, pixel, dark, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    width = out.shape[2]
+    middle = np.float32((width - 1) / 2)
+    for view in numba.prange(out.shape[0]):
+        c, s = np.float32(cosines[view] / pixel), np.float32(sines[view] / pixel)
+        half = np.float32(0.5) * (step_x * abs(c) + step_y * abs(s))
+        frame = out[view]
+        for i in range(z.size):
+            centre = c * u_mm[i] + s * v_mm[i] + middle
+            first, last = int(np.ceil(centre - half - 1)), int(np.floor(centre + half + 1))
+            row, hu = z[i], value[i]
+            for column in range(max(first, 0), min(last, width - 1) + 1):
+                outside = abs(column - centre) - half
+                shown = hu if outside <= 0 else np.int16(dark + (1 - outside) * (hu - dark))
+                if shown > frame[row, column]:
+                    frame[row, column] = shown
+
+
+@numba.njit(parallel=True, fastmath=True, cache=True)
+def _cast(array, c, s, step_x, step_y, pixel, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    depth, rows, columns = array.shape
+    width = out.shape[1]
+    reach = int(np.ceil(width / 2))
+    for z in numba.prange(depth):
+        plane, line = array[z], out[z]
+        for column in range(width):
+            line[column] = -32768
+        for t in range(-reach, reach + 1):
+            # u = c x + s y across the picture, t = -s x + c y along the ray
+            x0 = (columns - 1) / 2 + (-s * t - c * (width - 1) / 2) * pixel / step_x
+            y0 = (rows - 1) / 2 + (c * t - s * (width - 1) / 2) * pixel / step_y
+            dx, dy = c * pixel / step_x, s * pixel / step_y
+            for column in range(width):
+                x, y = x0 + dx * column, y0 + dy * column
+                if x >= 0 and y >= 0 and x < columns - 1 and y < rows - 1:
+                    i, j = int(x), int(y)
+                    wx, wy = x - i, y - j
+                    upper = plane[j, i] + wx * (plane[j, i + 1] - plane[j, i])
+                    lower = plane[j + 1, i] + wx * (plane[j + 1, i + 1] - plane[j + 1, i])
+                    value = np.int16(upper + wy * (lower - upper))
+                    if value > line[column]:
+                        line[column] = value
+        for column in range(width):
+            if line[column] == -32768:
+                line[column] = -1000

@@ -1,0 +1,192 @@
+"""The AI arm on one scan: check, segment, name, repair, remove bone, trace, draw, judge. Every stage is timed."""
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from inference.bone_removal import remove_bone
+from inference.checks import judge
+from inference.errors import InferenceError, RejectedScan
+from inference.pictures.image_sets import rotating_mips, rotating_vr
+from inference.pictures.window import Picture
+from inference.qc import Finding, QcSettings
+from inference.reconstruction import Reconstruction, Request, fingerprint, finished
+from inference.segmentation.result import Segmentation
+from inference.stages import Stopwatch
+from inference.volume import Volume
+
+METHODS = ("network", "threshold", "subtraction")
+RECIPES = ("masks", "standard", "full")
+LEAST_SLICES = 8
+
+__all__ = ["METHODS", "RECIPES", "Reconstruction", "WrongRequest", "finished", "reconstruct", "request_for"]
+
+
+class WrongRequest(InferenceError, ValueError):
+    """Options that cannot be meant."""
+
+    exit_status = 2
+
+
+def reconstruct(
+    volume: Volume,
+    *,
+    unenhanced: Volume | None = None,
+    method: str = "network",
+    device: str = "auto",
+    model: str | None = None,
+    recipe: str = "standard",
+    progress: Callable[[str], None] | None = None,
+    settings: QcSettings | None = None,
+) -> Reconstruction:
+    """Turn a scan into vessels, pictures and a verdict.
+
+    Parameters
+    ----------
+    volume : Volume
+        Head-and-neck CTA. [HU]
+    unenhanced : Volume, optional
+        Unenhanced scan of the same patient, for `subtraction`.
+    method : {"network", "threshold", "subtraction"}
+        How vessel is told from bone.
+    device : {"auto", "cpu", "cuda"}
+        Where the network runs.
+    model : str, optional
+        Name or path of a model; the one that ships by default.
+    recipe : {"masks", "standard", "full"}
+        `standard`: masks, bone-free volume, 36 rotating MIPs and VRs; `full`: every picture there is.
+    progress : callable, optional
+        Called with the name of each stage as it begins.
+    settings : QcSettings, optional
+        Limits of the verdict, from the protocol.
+
+    Returns
+    -------
+    Reconstruction
+        Call `.write(directory)` to get the files. An unfit scan that can be processed gives the verdict `reject`.
+
+    Raises
+    ------
+    RejectedScan
+        For what is no scan: a few slices, a mask, values that are not HU.
+    WrongRequest
+        For an unknown method or recipe, or `subtraction` without an unenhanced scan.
+    """
+    require_scan(volume)
+    watch = Stopwatch(progress)
+    with watch.stage("fingerprint"):
+        request = request_for(volume, unenhanced=unenhanced, method=method, model=model, recipe=recipe)
+    with watch.stage("segment"):
+        segmentation = _segment(volume, unenhanced, request, device)
+    findings: list[Finding] = []
+    segmentation = _refine(segmentation, volume, watch, findings)
+    with watch.stage("remove bone"):
+        noise = float(segmentation.notes.get("noise_hu") or 10.0)
+        bone_removed = remove_bone(volume, segmentation.vessel, segmentation.bone, noise_hu=noise)
+    centrelines = _centrelines(segmentation, volume, watch, findings)
+    pictures, pixel_mm = _pictures(volume, segmentation, bone_removed, recipe, watch, findings)
+    with watch.stage("judge"):
+        verdict = judge(volume, segmentation, bone_removed, settings=settings, also=tuple(findings))
+    engine = _engine(segmentation, device, method)
+    made = Reconstruction(volume, segmentation, bone_removed, verdict, request, (), engine, pictures, centrelines, pixel_mm)
+    return replace(made, stages=tuple(watch.stages))
+
+
+def request_for(volume: Volume, *, unenhanced: Volume | None, method: str, model: str | None, recipe: str) -> Request:
+    """The request that these options make, checked."""
+    if method not in METHODS:
+        raise WrongRequest(f"unknown method {method!r}; use one of {', '.join(METHODS)}")
+    if recipe not in RECIPES:
+        raise WrongRequest(f"unknown recipe {recipe!r}; use one of {', '.join(RECIPES)}")
+    if method == "subtraction" and unenhanced is None:
+        raise WrongRequest("subtraction needs the unenhanced scan of the same patient; give --unenhanced PATH")
+    return Request(method, recipe, str(model or ""), fingerprint(volume), fingerprint(unenhanced) if unenhanced else "")
+
+
+def require_scan(volume: Volume) -> None:
+    """Refuse what is no scan: too few slices, or values that are not HU."""
+    if volume.shape[0] < LEAST_SLICES:
+        found = f"{volume.shape[0]} slice{'s' if volume.shape[0] > 1 else ''}"
+        raise RejectedScan("too_few_slices", found, f"a reconstruction needs at least {LEAST_SLICES}; give the whole series")
+    low, high = int(volume.array.min()), int(volume.array.max())
+    if low >= -50 and (high - low < 256 or np.unique(volume.array[:: max(1, volume.shape[0] // 8)]).size < 64):
+        raise RejectedScan("not_hu", f"values from {low} to {high}, as in a mask", "give the CT scan itself, in Hounsfield units")
+
+
+def _segment(volume: Volume, unenhanced: Volume | None, request: Request, device: str) -> Segmentation:
+    if request.method == "threshold":
+        from inference.segmentation.threshold import segment_threshold
+
+        return segment_threshold(volume)
+    if request.method == "subtraction":
+        from inference.segmentation.subtraction import segment_subtraction
+
+        subtracted: Segmentation = segment_subtraction(volume, unenhanced)
+        return subtracted
+    from inference.segmentation.network import segment_network
+
+    segmented: Segmentation = segment_network(volume, model=request.model or None, device=device)
+    return segmented
+
+
+def _refine(segmentation: Segmentation, volume: Volume, watch: Stopwatch, findings: list[Finding]) -> Segmentation:
+    """Bridge gaps, then name the arteries; a step that fails is told and leaves things as they were."""
+    for stage, module, name in (("bridge gaps", "inference.repair", "bridge_gaps"), ("name arteries", "inference.naming", "name_arteries")):
+        step = _find(module, name)
+        if step is not None and segmentation.vessel.any():
+            segmentation = _attempt(watch, stage, findings, segmentation, step, segmentation, volume)
+    return segmentation
+
+
+def _centrelines(segmentation: Segmentation, volume: Volume, watch: Stopwatch, findings: list[Finding]) -> dict[str, Any]:
+    trace = _find("inference.centrelines", "trace")
+    if trace is None or not segmentation.arteries.any():
+        return {}
+    lines: dict[str, Any] = _attempt(watch, "trace centrelines", findings, {}, trace, segmentation.arteries, volume)
+    return lines
+
+
+def _pictures(
+    volume: Volume, segmentation: Segmentation, bone_removed: Volume, recipe: str, watch: Stopwatch, findings: list[Finding]
+) -> tuple[dict[str, Picture], float]:
+    if recipe == "masks":
+        return {}, 1.0
+    hu = float(segmentation.notes.get("hu") or 0.0)
+    with watch.stage("MIP"):
+        pictures, pixel_mm = rotating_mips(bone_removed, lumen_hu=hu)
+    drawn: dict[str, Picture] = _attempt(watch, "VR", findings, {}, rotating_vr, volume, segmentation)
+    return {**pictures, **drawn}, pixel_mm
+
+
+def _attempt(watch: Stopwatch, stage: str, findings: list[Finding], otherwise: Any, step: Callable[..., Any], *arguments: Any) -> Any:
+    """Run a step that must not cost the user the masks: if it fails, say so and go on."""
+    try:
+        with watch.stage(stage):
+            return step(*arguments)
+    except Exception as error:
+        text = f"The stage '{stage}' failed and was left out: {type(error).__name__}: {error}"
+        findings.append(Finding("stage_failed", "review", text))
+        return otherwise
+
+
+def _find(module: str, name: str) -> Callable[..., Any] | None:
+    if importlib.util.find_spec(module) is None:
+        return None
+    found: Callable[..., Any] | None = getattr(importlib.import_module(module), name, None)
+    return found
+
+
+def _engine(segmentation: Segmentation, device: str, method: str) -> dict[str, Any]:
+    from inference.segmentation.threshold import ThresholdSettings, settings_sha256
+
+    notes = segmentation.notes
+    rules = {"name": f"gilbreth-{method}", "version": "1", "sha256": settings_sha256(ThresholdSettings())}
+    return {
+        "device": notes.get("device", "cpu"),
+        "engine": notes.get("engine", "numba"),
+        "model": notes.get("model") if isinstance(notes.get("model"), dict) else rules,
+    }

@@ -1,0 +1,241 @@
+"""What a reconstruction is, and how it becomes a folder: everything first, `case.json` last, so that a folder with a case
+record is always whole."""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import tempfile
+import time
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from inference.anatomy import LABELS
+from inference.pictures.window import Picture, png_bytes
+from inference.qc import Verdict
+from inference.segmentation.result import Segmentation
+from inference.stages import Stage
+from inference.volume import Volume
+
+DISCLAIMER = "checked on phantoms and small real crops; research use; not a medical device"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for; a folder made for the same request need not be made again.
+
+    Parameters
+    ----------
+    method : str
+        `network`, `threshold` or `subtraction`.
+    recipe : str
+        `masks`, `standard` or `full`.
+    model : str
+        Name or path given, empty for the default.
+    input_sha256 : str
+        Of the scan's voxels and grid.
+    unenhanced_sha256 : str
+        Of the unenhanced scan's, empty without one.
+    """
+
+    method: str
+    recipe: str
+    model: str
+    input_sha256: str
+    unenhanced_sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """Vessels, pictures and verdict of one scan.
+
+    Parameters
+    ----------
+    volume : Volume
+        The scan. [HU]
+    segmentation : Segmentation
+        Masks on its grid.
+    bone_removed : Volume
+        The scan without bone. [HU]
+    verdict : Verdict
+        `accept`, `review` or `reject`, with findings.
+    request : Request
+        What was asked for.
+    stages : tuple of Stage
+        What each step took.
+    engine : dict
+        `{"device": .., "engine": .., "model": {"name", "version", "sha256"}}`.
+    pictures : dict of str to numpy.ndarray
+        uint8 pictures by path below the folder (`mip/rotate_000.png`).
+    centrelines : dict
+        Centreline of every named artery.
+    pixel_mm : float
+        Pixel edge of the MIPs. [mm]
+    files : dict of str to bytes
+        Other files by path below the folder (case sheet, meshes).
+    """
+
+    volume: Volume
+    segmentation: Segmentation
+    bone_removed: Volume
+    verdict: Verdict
+    request: Request
+    stages: tuple[Stage, ...]
+    engine: dict[str, Any]
+    pictures: dict[str, Picture] = field(default_factory=dict)
+    centrelines: dict[str, Any] = field(default_factory=dict)
+    pixel_mm: float = 1.0
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    def record(self) -> dict[str, Any]:
+        """What `case.json` says, JSON-ready."""
+        geometry, source = self.volume.geometry, self.volume.source
+        return {
+            "gilbreth": _version(),
+            "disclaimer": DISCLAIMER,
+            "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "input": {
+                "kind": source.kind,
+                "sha256": self.request.input_sha256,
+                "header": source.header,
+                "warnings": list(source.warnings),
+            },
+            "geometry": {
+                "shape": list(geometry.shape),
+                "spacing_mm": list(geometry.spacing_mm),
+                "origin_mm": list(geometry.origin_mm),
+                "direction": list(geometry.direction),
+            },
+            "request": asdict(self.request),
+            "method": self.request.method,
+            "recipe": self.request.recipe,
+            **self.engine,
+            "stages": [asdict(stage) for stage in self.stages],
+            "qc": self.verdict.to_dict(),
+            "vessels": vessel_table(self.segmentation, self.volume, self.centrelines),
+            "repairs": [asdict(repair) for repair in self.segmentation.repairs],
+            "notes": self.segmentation.notes,
+            "pixel_mm": self.pixel_mm,
+        }
+
+    def write(self, directory: str | os.PathLike[str]) -> Path:
+        """Write everything into a folder and return it; an interrupted write leaves no `case.json`.
+
+        Parameters
+        ----------
+        directory : path
+            Made if absent; results of an earlier run in it are replaced, other files stay.
+        """
+        target = Path(directory)
+        target.mkdir(parents=True, exist_ok=True)
+        start = time.perf_counter()
+        with tempfile.TemporaryDirectory(prefix=".partial-", dir=target) as folder:
+            partial = Path(folder)
+            outputs = self._write_parts(partial)
+            (target / "case.json").unlink(missing_ok=True)
+            for part in sorted(partial.iterdir()):
+                _replace(part, target / part.name)
+            stages = (*self.stages, Stage("write", round(time.perf_counter() - start, 4), self.stages[-1].peak_rss_mb))
+            record = {**replace(self, stages=stages).record(), "outputs": [*outputs, "case.json"]}
+            draft = partial / "case.json"
+            draft.write_text(json.dumps(record, indent=2, ensure_ascii=False, default=_plain) + "\n", encoding="utf-8")
+            draft.replace(target / "case.json")
+        return target
+
+    def _write_parts(self, folder: Path) -> list[str]:
+        from inference.save import save_nifti
+
+        masks = {name: getattr(self.segmentation, name) for name in ("vessel", "veins", "bone", "arteries")}
+        for name, array in masks.items():
+            (folder / "masks").mkdir(exist_ok=True)
+            save_nifti(array, self.volume, folder / "masks" / f"{name}.nii.gz")
+        (folder / "volumes").mkdir()
+        save_nifti(self.bone_removed.array, self.volume, folder / "volumes" / "bone_removed.nii.gz")
+        if self.centrelines:
+            from inference.centrelines import write_all
+
+            write_all(self.centrelines, folder / "centrelines")
+        for name, picture in self.pictures.items():
+            pixel = self.pixel_mm if name.startswith("mip/") else None
+            _write_bytes(folder / name, png_bytes(picture, pixel_mm=pixel))
+        for name, content in self.files.items():
+            _write_bytes(folder / name, content)
+        return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def fingerprint(volume: Volume) -> str:
+    """SHA-256 of a scan's voxels and grid, the same whatever file it came from.
+
+    Examples
+    --------
+    >>> from inference import Geometry
+    >>> scan = Volume(np.zeros((2, 2, 2), np.int16), Geometry((2, 2, 2), (1.0, 1.0, 1.0)))
+    >>> fingerprint(scan)[:8] == fingerprint(scan.with_array(scan.array.copy()))[:8]
+    True
+    """
+    digest = hashlib.sha256(repr(volume.geometry).encode())
+    digest.update(np.ascontiguousarray(volume.array).data)
+    return digest.hexdigest()
+
+
+def finished(directory: str | os.PathLike[str], request: Request) -> dict[str, Any] | None:
+    """The case record of a folder that already holds this request's whole result, made by this version; else None."""
+    path = Path(directory) / "case.json"
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    same = record.get("request") == asdict(request) and record.get("gilbreth") == _version()
+    return record if same and all((path.parent / name).exists() for name in record.get("outputs", [])) else None
+
+
+def vessel_table(segmentation: Segmentation, volume: Volume, centrelines: dict[str, Any]) -> list[dict[str, Any]]:
+    """One row per named artery: voxels as volume, and length and radius where there is a centreline."""
+    counts = np.bincount(segmentation.arteries.ravel(), minlength=256)
+    rows = []
+    for number, name in LABELS.items():
+        if counts[number]:
+            row: dict[str, Any] = {"label": number, "name": name, "volume_ml": round(float(counts[number]) * volume.geometry.voxel_ml, 4)}
+            rows.append({**row, **_line_figures(centrelines.get(name))})
+    return rows
+
+
+def _line_figures(centreline: Any) -> dict[str, float]:
+    if centreline is None:
+        return {}
+    points: npt.NDArray[np.float64] = np.asarray(centreline.points_mm, float)
+    length = float(np.linalg.norm(np.diff(points, axis=0), axis=1).sum())
+    radius = np.asarray(centreline.radius_mm, float)
+    return {
+        "length_mm": round(length, 1),
+        "mean_radius_mm": round(float(radius.mean()), 2),
+        "least_radius_mm": round(float(radius.min()), 2),
+    }
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("gilbreth")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _replace(new: Path, old: Path) -> None:
+    if old.is_dir() and not old.is_symlink():
+        shutil.rmtree(old)
+    new.replace(old)
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else str(value)

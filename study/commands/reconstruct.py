@@ -1,0 +1,83 @@
+"""`gilbreth reconstruct`: the AI arm on one scan."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from inference.reconstruction import Request
+    from inference.volume import Volume
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("reconstruct")(reconstruct)
+
+
+def reconstruct(
+    path: Annotated[Path, typer.Argument(help="Scan: a DICOM folder or zip, NIfTI, NRRD or MetaImage.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the results.")],
+    unenhanced: Annotated[Path | None, typer.Option(help="Unenhanced scan of the same patient, for --method subtraction.")] = None,
+    method: Annotated[str, typer.Option(help="network, threshold or subtraction.")] = "network",
+    model: Annotated[str | None, typer.Option(help="Name or path of a model; the one that ships by default.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    recipe: Annotated[str, typer.Option(help="masks, standard (with 36 MIP and 36 VR views) or full (every picture).")] = "standard",
+    again: Annotated[bool, typer.Option("--again", help="Do it even if the folder already holds this result.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the case record as one JSON object.")] = False,
+) -> int:
+    """Turn a scan into vessel and bone masks, a bone-free volume, pictures and a verdict.
+
+    Exit status 0 for the verdicts accept and review, 1 for reject. A folder that already holds the result of the same
+    scan, method, model and recipe is left as it is.
+
+    Example: gilbreth reconstruct scan.nii.gz --out out/ --method threshold
+    """
+    from inference import load
+    from inference.pipeline import finished, request_for, require_scan
+
+    volume, second = load(path), load(unenhanced) if unenhanced else None
+    require_scan(volume)
+    request = request_for(volume, unenhanced=second, method=method, model=model, recipe=recipe)
+    record = None if again else finished(out, request)
+    skipped = record is not None
+    if record is None:
+        record = _run(volume, second, request, out, device=device)
+    return _answer(record, out, skipped=skipped, as_json=as_json)
+
+
+def _run(volume: "Volume", unenhanced: "Volume | None", request: "Request", out: Path, *, device: str) -> dict[str, Any]:
+    import json
+
+    from inference.pipeline import reconstruct
+    from study.console import progress
+
+    with progress("reconstruct") as step:
+        result = reconstruct(
+            volume,
+            unenhanced=unenhanced,
+            method=request.method,
+            device=device,
+            model=request.model or None,
+            recipe=request.recipe,
+            progress=step,
+        )
+        step("write")
+        folder = result.write(out)
+    record: dict[str, Any] = json.loads((folder / "case.json").read_text(encoding="utf-8"))
+    return record
+
+
+def _answer(record: dict[str, Any], out: Path, *, skipped: bool, as_json: bool) -> int:
+    from study.console import DISCLAIMER, answer
+
+    verdict, findings = record["qc"]["verdict"], record["qc"]["findings"]
+    seconds = sum(stage["seconds"] for stage in record["stages"])
+    lines = [
+        f"{out}: {'already done' if skipped else 'done'} in {seconds:.1f} s by {record['model']['name']} on {record['device']}",
+        f"verdict: {verdict}",
+        *[f"  {finding['severity']} [{finding['code']}]: {finding['text']}" for finding in findings],
+        f"{len(record['outputs'])} files; {DISCLAIMER}",
+    ]
+    answer({**record, "directory": str(out), "skipped": skipped}, as_json=as_json, lines=lines)
+    return 1 if verdict == "reject" else 0
