@@ -32,6 +32,7 @@ def doctor(
 
     Example: `gilbreth doctor --home ./demo`
     """
+    from db.engine import database_url, describe
     from study.console import answer, home_directory
 
     found: dict[str, Any] = {
@@ -42,7 +43,7 @@ def doctor(
         "memory_gib": _memory_gib(),
         "extras": {extra: _missing(modules) for extra, modules in EXTRAS.items()},
         **_devices(),
-        "database": _database(home_directory(home)),
+        "database": describe(database_url(home_directory(home))),
     }
     answer(found, as_json=as_json, lines=_lines(found))
     return 0 if found["database"]["state"] != "unreachable" else 1
@@ -68,26 +69,6 @@ def _devices() -> dict[str, Any]:
         return {"device": device, "engine": f"torch {torch.__version__}"}
     engine = f"openvino {metadata.version('openvino')}" if importlib.util.find_spec("openvino") else f"torch {torch.__version__}"
     return {"device": device, "engine": engine}
-
-
-def _database(home: Path) -> dict[str, Any]:
-    from sqlalchemy import make_url
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from db.engine import database_url, open_engine
-    from db.errors import DatabaseError
-    from db.migrate import current, newest
-
-    address = make_url(database_url(home))
-    url = address.render_as_string(hide_password=True)
-    if address.get_backend_name() == "sqlite" and not Path(address.database or "").exists():
-        return {"url": url, "state": "not made yet", "detail": "gilbreth demo or gilbreth study init makes it"}
-    try:
-        have, need = current(open_engine(database_url(home))), newest()
-    except (SQLAlchemyError, DatabaseError) as error:
-        return {"url": url, "state": "unreachable", "detail": str(error).splitlines()[0]}
-    behind = None if have == need else f"revision {have or 'none'}, this program needs {need}: gilbreth study status --upgrade"
-    return {"url": url, "state": "reachable", "revision": have, "detail": behind}
 
 
 def _lines(found: dict[str, Any]) -> list[str]:

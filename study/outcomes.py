@@ -1,0 +1,85 @@
+"""Outcomes by arm, for those who may see them and when: every look is permitted first and audited."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+from sqlalchemy import Engine, func
+from sqlmodel import Session, col, select
+
+from db import frames
+from db.audit import Actor, record
+from db.engine import snapshot, transaction
+from db.tables import Event, ProtocolVersion, Rating, Reading, Study, Task
+from study.comparison import Comparison, compare
+from study.errors import StudyError
+from study.permissions import KNOWN, require
+from study.protocol import Protocol, parse_protocol
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """A study's tasks and readings with the protocol in force."""
+
+    study: Study
+    protocol: Protocol
+    tasks: pd.DataFrame
+    readings: pd.DataFrame
+
+    def compare(self) -> Comparison:
+        """The headline comparison, with the margin and level of the protocol."""
+        margins = [endpoint.margin for endpoint in self.protocol.endpoints if endpoint.measure == "pass" and endpoint.margin]
+        finished = self.tasks.dropna(subset=["hands_on_seconds"])
+        return compare(finished, self.readings, margin=margins[0] if margins else 0.05, level=self.protocol.analysis.level)
+
+
+def permit_outcomes(engine: Engine, *, actor: Actor, study_id: str) -> None:
+    """Let the actor see outcomes by arm, and write that down.
+
+    Raises
+    ------
+    study.errors.Forbidden
+        Unless the study is unblinded and the role may see outcomes; the monitor alone may look earlier.
+    """
+    with transaction(engine, actor=actor) as db_session:
+        study = require_study(db_session, study_id)
+        operation = "outcomes.interim" if actor.role == "monitor" and study.state not in KNOWN else "outcomes.view"
+        require(db_session, actor=actor, operation=operation, study=study)
+        record(db_session, operation=operation, entity="study", entity_id=study.id)
+
+
+def read_outcomes(engine: Engine, *, study_id: str) -> Outcomes:
+    """Tasks and readings as they stand; call `permit_outcomes` first, in the name of whoever will see them."""
+    with snapshot(engine) as db_session:
+        study = require_study(db_session, study_id)
+        tasks = frames.tasks(db_session, study_id=study_id)
+        return Outcomes(study, protocol_in_force(db_session, study_id), tasks, frames.readings(db_session, study_id=study_id))
+
+
+def data_version(engine: Engine, *, study_id: str) -> tuple[object, ...]:
+    """A fingerprint of what outcomes rest on: it moves when an event or a rating is added or its figures are changed, however."""
+    in_study = select(Task.id).where(Task.study_id == study_id)
+    of_readings = select(Reading.id).where(Reading.study_id == study_id)
+    moments = func.sum(Event.monotonic_seconds), func.sum(Event.client_offset_seconds), func.sum(Event.count), func.max(Event.at)
+    with snapshot(engine) as db_session:
+        events = db_session.execute(select(func.count(col(Event.id)), *moments).where(col(Event.task_id).in_(in_study))).one()
+        rated = select(func.count(col(Rating.id)), func.sum(Rating.quality), func.max(Rating.amendment))
+        ratings = db_session.execute(rated.where(col(Rating.reading_id).in_(of_readings))).one()
+        passed = db_session.execute(
+            select(func.count(col(Rating.id))).where(col(Rating.passed).is_(True), col(Rating.reading_id).in_(of_readings))
+        ).one()
+        state = db_session.execute(select(Study.state).where(Study.id == study_id)).one_or_none()
+    return tuple(str(value) for row in (events, ratings, passed, state or ()) for value in row)
+
+
+def require_study(db_session: Session, study_id: str) -> Study:
+    """The study of this id; `StudyError` when there is none."""
+    study = db_session.get(Study, study_id)
+    if study is None:
+        raise StudyError(f"expected a study with the id {study_id}, found none; gilbreth study status lists them")
+    return study
+
+
+def protocol_in_force(db_session: Session, study_id: str) -> Protocol:
+    """The newest version of a study's protocol."""
+    newest = select(ProtocolVersion.toml).where(ProtocolVersion.study_id == study_id).order_by(col(ProtocolVersion.number).desc()).limit(1)
+    return parse_protocol(db_session.exec(newest).one())
