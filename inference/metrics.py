@@ -99,7 +99,7 @@ def cldice(prediction: npt.ArrayLike, reference: npt.ArrayLike, *, spacing_mm: t
     first, second = _masks(prediction, reference, spacing_mm)
     if not first.any() or not second.any():
         return 0.0
-    thin_first, thin_second = _skeleton(first), _skeleton(second)
+    thin_first, thin_second = skeleton(first), skeleton(second)
     topology_precision, topology_recall = _share(thin_first & second, thin_first), _share(thin_second & first, thin_second)
     total = topology_precision + topology_recall
     return 2.0 * topology_precision * topology_recall / total if total else 0.0
@@ -175,6 +175,19 @@ def components(mask: BoolMask) -> int:
     return int(cc3d.connected_components(mask.astype(np.uint8), connectivity=connectivity, return_N=True)[1])
 
 
+def skeleton(mask: BoolMask) -> BoolMask:
+    """The skeleton that `cldice` uses."""
+    from skimage.morphology import skeletonize
+
+    box = _box(mask)
+    thin = np.zeros_like(mask)
+    if mask.ndim == 2:
+        thin[box] = skeletonize(mask[box])  # type: ignore[no-untyped-call]
+    else:
+        thin[box] = skeletonize(np.ascontiguousarray(mask[box].T)).T  # type: ignore[no-untyped-call]
+    return thin
+
+
 def _masks(prediction: npt.ArrayLike, reference: npt.ArrayLike, spacing_mm: tuple[float, ...]) -> tuple[BoolMask, BoolMask]:
     first, second = np.asarray(prediction) != 0, np.asarray(reference) != 0
     if first.shape != second.shape:
@@ -196,18 +209,6 @@ def _box(mask: BoolMask) -> tuple[slice, ...]:
         inside = np.flatnonzero(mask.any(axis=tuple(other for other in range(mask.ndim) if other != axis)))
         box.append(slice(max(int(inside[0]) - 1, 0), int(inside[-1]) + 2))
     return tuple(box)
-
-
-def _skeleton(mask: BoolMask) -> BoolMask:
-    from skimage.morphology import skeletonize
-
-    box = _box(mask)
-    thin = np.zeros_like(mask)
-    if mask.ndim == 2:
-        thin[box] = skeletonize(mask[box])  # type: ignore[no-untyped-call]
-    else:
-        thin[box] = skeletonize(np.ascontiguousarray(mask[box].T)).T  # type: ignore[no-untyped-call]
-    return thin
 
 
 def _surface_points(mask: BoolMask, spacing_mm: tuple[float, ...]) -> npt.NDArray[np.float64]:
