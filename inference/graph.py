@@ -11,15 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from inference.centrelines.lumen import bounding_box, make_lumen
 from inference.centrelines.pieces import pieces_of
 from inference.geometry import Geometry
-from inference.thinning import thin
+from inference.lattice import MOST_VOXELS, Lattice, lattice_of, thin
 
 Array = npt.NDArray[Any]
-
-WORKING_SPACING_MM = 0.8
-"""A finer mask is thinned at this spacing: a branch is found as well, in a fifth of the time."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +114,7 @@ def coarse_mask(mask: Array, geometry: Geometry, spacing_mm: float) -> tuple[Arr
 
     Whole numbers of voxels are put together, so that a grid already coarser along one axis stays as it is there.
     """
-    factors = [max(1, int(spacing_mm / spacing + 0.25)) for spacing in geometry.spacing_mm]
+    factors = [max(1, round(spacing_mm / spacing)) for spacing in geometry.spacing_mm]
     if factors == [1, 1, 1]:
         return mask != 0, geometry
     padding = [(0, -count % factor) for count, factor in zip(mask.shape, factors, strict=True)]
@@ -132,12 +128,13 @@ def coarse_mask(mask: Array, geometry: Geometry, spacing_mm: float) -> tuple[Arr
     return part, Geometry((part.shape[0], part.shape[1], part.shape[2]), (a, b, c), (x, y, z), geometry.direction)
 
 
-def _neighbours(where: Array, shape: tuple[int, ...]) -> list[list[int]]:
-    """Numbers of the skeleton voxels that touch each skeleton voxel."""
-    place = np.full(np.array(shape) + 2, -1, np.int32)
-    place[tuple((where + 1).T)] = np.arange(len(where))
-    steps = [(z, y, x) for z in (-1, 0, 1) for y in (-1, 0, 1) for x in (-1, 0, 1) if (z, y, x) != (0, 0, 0)]
-    table = np.stack([place[tuple((where + 1 + np.array(step)).T)] for step in steps], axis=1)
+def _around(lattice: Lattice, skeleton: Array) -> list[list[int]]:
+    """Places in the skeleton that touch each skeleton voxel."""
+    place = np.full(len(lattice), -1, np.int64)
+    place[skeleton] = np.arange(len(skeleton))
+    near = lattice.near[skeleton]
+    table = np.where(near >= 0, place[near], -1)
+    table[:, 13] = -1
     return [[int(other) for other in row if other >= 0] for row in table]
 
 
@@ -198,9 +195,8 @@ def _branches(near: list[list[int]], cluster: list[int]) -> list[list[int]]:
 class _Tree:
     """A graph under construction: chains of voxel numbers between clusters."""
 
-    where: Array
+    points_mm: Array
     depth: Array
-    spacing: Array
     cluster: list[int]
     chains: list[list[int]]
 
@@ -208,7 +204,7 @@ class _Tree:
         return self.cluster[chain[0]], self.cluster[chain[-1]]
 
     def length(self, chain: list[int]) -> float:
-        return float(np.linalg.norm(np.diff(self.where[chain] * self.spacing, axis=0), axis=1).sum())
+        return float(np.linalg.norm(np.diff(self.points_mm[chain], axis=0), axis=1).sum())
 
     def degrees(self) -> dict[int, int]:
         count: dict[int, int] = {}
@@ -225,8 +221,8 @@ class _Tree:
             a, b = self.ends(chain)
             hangs = (degree[a] == 1) != (degree[b] == 1)
             root = chain[-1] if degree[a] == 1 else chain[0]
-            short = self.length(chain) < max(least_mm, 1.8 * float(self.depth[root]))
-            kept += [] if short and (hangs or a == b) else [chain]
+            least = max(least_mm, 1.8 * float(self.depth[root])) * (3 if a == b else 1)
+            kept += [] if (hangs or a == b) and self.length(chain) < least else [chain]
         self.chains = kept
 
     def merge_through(self) -> None:
@@ -248,7 +244,29 @@ class _Tree:
         self.chains = [chain for chain in self.chains if chain]
 
 
-def vessel_graph(mask: Array, geometry: Geometry, *, spacing_mm: float = WORKING_SPACING_MM, shortest_mm: float = 2.0) -> VesselGraph:
+@dataclass(frozen=True)
+class Skeleton:
+    """A vessel graph with the lattice it was drawn from.
+
+    Parameters
+    ----------
+    graph : VesselGraph
+        Nodes and branches.
+    lattice : Lattice
+        Voxels of the mask.
+    depth_mm : numpy.ndarray
+        Depth of every voxel of the lattice (n,). [mm]
+    chains : tuple of numpy.ndarray
+        For every edge of the graph, the numbers of its voxels in the lattice.
+    """
+
+    graph: VesselGraph
+    lattice: Lattice
+    depth_mm: Array
+    chains: tuple[Array, ...]
+
+
+def vessel_graph(mask: Array, geometry: Geometry, *, shortest_mm: float = 2.0) -> VesselGraph:
     """Skeleton of a vessel mask as nodes and branches.
 
     Parameters
@@ -257,8 +275,6 @@ def vessel_graph(mask: Array, geometry: Geometry, *, spacing_mm: float = WORKING
         Not zero inside vessels (z, y, x).
     geometry : Geometry
         The mask's grid.
-    spacing_mm : float
-        Spacing to thin at; the mask's own where that is coarser. [mm]
     shortest_mm : float
         Shorter end branches are bristles of the skeleton and left out. [mm]
 
@@ -269,37 +285,36 @@ def vessel_graph(mask: Array, geometry: Geometry, *, spacing_mm: float = WORKING
 
     Notes
     -----
-    Distance-ordered thinning between the tips of the tree, see `inference.thinning`; loops are kept.
+    Distance-ordered thinning between the tips of the tree, see `inference.lattice.thin`; loops are kept.
 
     Examples
     --------
     >>> tube = np.zeros((30, 9, 9), np.uint8); tube[2:28, 3:6, 3:6] = 1
     >>> graph = vessel_graph(tube, Geometry((30, 9, 9), (1.0, 1.0, 1.0)))
-    >>> len(graph.nodes), len(graph.edges), 20 < graph.edges[0].length_mm < 27
+    >>> len(graph.nodes), len(graph.edges), 20 < graph.edges[0].length_mm < 30
     (2, 1, True)
     """
-    box = bounding_box(np.asarray(mask) != 0)
-    if box is None:
-        return VesselGraph()
-    start = (box[0].start, box[1].start, box[2].start)
-    part = np.asarray(mask)[box]
-    part, grid = coarse_mask(part, geometry.crop(start, part.shape), spacing_mm)
-    whole = (slice(0, part.shape[0]), slice(0, part.shape[1]), slice(0, part.shape[2]))
-    lumen = make_lumen(part, grid, whole)
-    where = np.argwhere(thin(lumen.mask, lumen.depth_mm, lumen.geometry.spacing_mm))
-    near = _neighbours(where, lumen.mask.shape)
+    return skeleton_of(mask, geometry, shortest_mm=shortest_mm).graph
+
+
+def skeleton_of(mask: Array, geometry: Geometry, *, shortest_mm: float = 2.0) -> Skeleton:
+    """The vessel graph together with the voxels it stands for. Masks beyond all reason are made coarser first."""
+    binary, grid = np.asarray(mask) != 0, geometry
+    while np.count_nonzero(binary) > MOST_VOXELS:
+        binary, grid = coarse_mask(binary, grid, 2.0 * min(grid.spacing_mm))
+    lattice = lattice_of(binary, grid)
+    wall = lattice.depth_mm()
+    skeleton = thin(lattice, wall)
+    near = _around(lattice, skeleton)
     cluster, _ = _clusters(near)
-    spacing = np.asarray(lumen.geometry.spacing_mm)
-    # the wall is half a voxel before the voxel outside; the axis lies between voxels half of the time
-    depth = np.maximum(lumen.depth_mm[tuple(where.T)] - 0.25 * float(spacing.mean()), 0.25 * float(spacing.min()))
-    tree = _Tree(where, depth, spacing, cluster, _branches(near, cluster))
+    tree = _Tree(lattice.points_mm[skeleton], wall[skeleton], cluster, _branches(near, cluster))
     for _ in range(3):
         tree.drop_spurs(shortest_mm)
         tree.merge_through()
-    return _finished(tree, lumen.geometry)
+    return Skeleton(_finished(tree), lattice, wall, tuple(skeleton[chain] for chain in tree.chains))
 
 
-def _finished(tree: _Tree, geometry: Geometry) -> VesselGraph:
+def _finished(tree: _Tree) -> VesselGraph:
     """Nodes and edges in LPS millimetres, chains smoothed by one voxel."""
     members: dict[int, list[int]] = {}
     for voxel, number in enumerate(tree.cluster):
@@ -309,14 +324,12 @@ def _finished(tree: _Tree, geometry: Geometry) -> VesselGraph:
     nodes: list[Node] = []
     for number in sorted(degree):
         order[number] = len(nodes)
-        middle = tree.where[members[number]].mean(axis=0)
-        x, y, z = (round(float(value), 3) for value in geometry.points(middle)[0])
+        x, y, z = (round(float(value), 3) for value in tree.points_mm[members[number]].mean(axis=0))
         nodes.append(Node((x, y, z), degree[number], float(tree.depth[members[number]].max())))
     edges = []
     for chain in tree.chains:
         a, b = tree.ends(chain)
-        track = geometry.points(tree.where[chain])
-        inner = ndimage.gaussian_filter1d(track, 1.0, axis=0, mode="nearest")
+        inner = ndimage.gaussian_filter1d(tree.points_mm[chain], 1.0, axis=0, mode="nearest")
         points = np.concatenate(([nodes[order[a]].point_mm], inner[1:-1], [nodes[order[b]].point_mm]))
         edges.append(Edge(order[a], order[b], points, tree.depth[chain]))
     return VesselGraph(tuple(nodes), tuple(edges))

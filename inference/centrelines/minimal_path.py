@@ -14,7 +14,7 @@ _STEPS = np.array([(z, y, x) for z in (-1, 0, 1) for y in (-1, 0, 1) for x in (-
 
 
 @nb.njit(cache=True, nogil=True)
-def _push(keys: Array, items: Array, size: int, key: float, item: int) -> int:
+def heap_push(keys: Array, items: Array, size: int, key: float, item: int) -> int:
     """Add to a binary heap held in two arrays; gives back the new size."""
     child = size
     while child > 0:
@@ -28,7 +28,7 @@ def _push(keys: Array, items: Array, size: int, key: float, item: int) -> int:
 
 
 @nb.njit(cache=True, nogil=True)
-def _pop(keys: Array, items: Array, size: int) -> int:
+def heap_pop(keys: Array, items: Array, size: int) -> int:
     """Remove the top of a binary heap (the caller has read it); gives back the new size."""
     size -= 1
     key, item = keys[size], items[size]
@@ -57,13 +57,13 @@ def _dijkstra(cost: Array, strides: Array, lengths: Array, sources: Array, goal:
     size = 0
     for source in sources:
         distance[source] = 0.0
-        size = _push(keys, items, size, 0.0, source)
+        size = heap_push(keys, items, size, 0.0, source)
         if size == capacity:
             keys, items = np.concatenate((keys, keys)), np.concatenate((items, items))
             capacity *= 2
     while size:
         reached, here = keys[0], items[0]
-        size = _pop(keys, items, size)
+        size = heap_pop(keys, items, size)
         if reached > distance[here]:
             continue
         if here == goal:
@@ -79,7 +79,7 @@ def _dijkstra(cost: Array, strides: Array, lengths: Array, sources: Array, goal:
                 if size == capacity:
                     keys, items = np.concatenate((keys, keys)), np.concatenate((items, items))
                     capacity *= 2
-                size = _push(keys, items, size, onward, there)
+                size = heap_push(keys, items, size, onward, there)
     return distance, previous
 
 

@@ -1,0 +1,318 @@
+"""Vessel voxels as a sparse lattice: everything on it costs by the number of vessel voxels, not by the size of the scan."""
+
+# mypy: disable-error-code="untyped-decorator,no-any-return"
+
+from dataclasses import dataclass
+from typing import Any
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+from inference.centrelines.lumen import bounding_box
+from inference.centrelines.minimal_path import heap_pop, heap_push
+from inference.geometry import Geometry
+
+Array = npt.NDArray[Any]
+
+OFFSETS = np.array([(z, y, x) for z in (-1, 0, 1) for y in (-1, 0, 1) for x in (-1, 0, 1)], np.int64)
+"""The 27 places around a voxel; the middle one is number 13."""
+
+_APART = np.abs(OFFSETS[:, None] - OFFSETS[None])
+_TOUCH_26 = (_APART.max(axis=2) <= 1) & ~np.eye(27, dtype=bool)
+_TOUCH_6 = _APART.sum(axis=2) == 1
+_IN_18 = np.abs(OFFSETS).sum(axis=1) <= 2
+_FACES = np.abs(OFFSETS).sum(axis=1) == 1
+
+MOST_VOXELS = 4_000_000
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Voxels of a mask with their 26 neighbours.
+
+    Parameters
+    ----------
+    where : numpy.ndarray
+        Indices (n, 3) of the voxels as (z, y, x), in scan order.
+    near : numpy.ndarray
+        int32 (n, 27): number of the voxel at each of `OFFSETS`, −1 outside.
+    lengths_mm : numpy.ndarray
+        Distance to each of `OFFSETS` (27,). [mm]
+    geometry : Geometry
+        Grid of the mask.
+    """
+
+    where: Array
+    near: Array
+    lengths_mm: Array
+    geometry: Geometry
+
+    def __len__(self) -> int:
+        return len(self.where)
+
+    @property
+    def points_mm(self) -> Array:
+        """LPS points (n, 3) of the voxels. [mm]"""
+        return self.geometry.points(self.where) if len(self.where) else np.zeros((0, 3))
+
+    def depth_mm(self) -> Array:
+        """Distance of every voxel to the wall, along the lattice (a chamfer distance, up to 8 % long). [mm]"""
+        spacing = np.asarray(self.geometry.spacing_mm)
+        rim = np.full(len(self), np.inf, np.float32)
+        for axis in range(3):
+            step = np.zeros(3, np.int64)
+            step[axis] = 1
+            for sign in (-1, 1):
+                place = 13 + sign * int(step @ np.array([9, 3, 1]))
+                rim = np.where(self.near[:, place] < 0, np.minimum(rim, 0.5 * spacing[axis]), rim)
+        sources = np.flatnonzero(np.isfinite(rim))
+        return self.spread(sources, start=rim[sources])[0]
+
+    def spread(self, sources: Array, *, start: Array | None = None, cost: Array | None = None) -> tuple[Array, Array]:
+        """Cheapest way from the sources to every voxel.
+
+        Parameters
+        ----------
+        sources : numpy.ndarray
+            Numbers of the voxels to start from.
+        start : numpy.ndarray, optional
+            Cost already paid at each source; 0 by default.
+        cost : numpy.ndarray, optional
+            Cost per millimetre of every voxel; 1 by default. [1/mm]
+
+        Returns
+        -------
+        distance, owner : numpy.ndarray
+            Accumulated cost (infinite where not reached) and the place in `sources` it came from (−1 where not reached).
+        """
+        price = np.ones(len(self), np.float32) if cost is None else np.asarray(cost, np.float32)
+        paid = np.zeros(len(sources), np.float32) if start is None else np.asarray(start, np.float32)
+        return _spread(self.near, self.lengths_mm.astype(np.float32), price, np.asarray(sources, np.int64), paid)
+
+    def pieces(self) -> tuple[Array, int]:
+        """Number of the connected piece of every voxel, from 0, and how many there are."""
+        return _pieces(self.near)
+
+
+def lattice_of(mask: Array, geometry: Geometry) -> Lattice:
+    """The lattice of what is not zero in a mask.
+
+    Parameters
+    ----------
+    mask : numpy.ndarray
+        Vessel (z, y, x). At most `MOST_VOXELS` voxels, see `inference.graph.coarse_mask`.
+    geometry : Geometry
+        The mask's grid.
+
+    Examples
+    --------
+    >>> mask = np.zeros((4, 4, 4), bool); mask[1, 1, 1:4] = True
+    >>> lattice = lattice_of(mask, Geometry((4, 4, 4), (1.0, 1.0, 2.0)))
+    >>> lattice.spread(np.array([0]))[0].tolist()
+    [0.0, 2.0, 4.0]
+    """
+    lengths = np.linalg.norm(OFFSETS * np.asarray(geometry.spacing_mm), axis=1)
+    box = bounding_box(mask)
+    if box is None:
+        return Lattice(np.zeros((0, 3), np.int64), np.zeros((0, 27), np.int32), lengths, geometry)
+    where = np.argwhere(mask[box])
+    number = np.zeros(np.array([place.stop - place.start for place in box]) + 2, np.int32)
+    number[tuple((where + 1).T)] = np.arange(1, len(where) + 1)
+    near = _neighbours(number, where + 1, OFFSETS)
+    return Lattice(where + np.array([place.start for place in box]), near, lengths, geometry)
+
+
+@nb.njit(cache=True, nogil=True)
+def _neighbours(number: Array, where: Array, offsets: Array) -> Array:
+    near = np.empty((len(where), 27), np.int32)
+    for n in range(len(where)):
+        for place in range(27):
+            z, y, x = where[n, 0] + offsets[place, 0], where[n, 1] + offsets[place, 1], where[n, 2] + offsets[place, 2]
+            near[n, place] = number[z, y, x] - 1
+    return near
+
+
+@nb.njit(cache=True, nogil=True)
+def _spread(near: Array, lengths: Array, price: Array, sources: Array, paid: Array) -> tuple[Array, Array]:
+    distance = np.full(len(near), np.inf, np.float32)
+    owner = np.full(len(near), -1, np.int32)
+    capacity = max(1024, 2 * len(sources))
+    keys, items = np.empty(capacity, np.float32), np.empty(capacity, np.int64)
+    size = 0
+    for place in range(len(sources)):
+        if paid[place] < distance[sources[place]]:
+            distance[sources[place]], owner[sources[place]] = paid[place], place
+            size = heap_push(keys, items, size, paid[place], sources[place])
+    while size:
+        reached, here = keys[0], items[0]
+        size = heap_pop(keys, items, size)
+        if reached > distance[here]:
+            continue
+        for place in range(27):
+            there = near[here, place]
+            if there < 0 or there == here:
+                continue
+            onward = np.float32(reached + 0.5 * lengths[place] * (price[here] + price[there]))
+            if onward < distance[there]:
+                distance[there], owner[there] = onward, owner[here]
+                if size == capacity:
+                    keys, items = np.concatenate((keys, keys)), np.concatenate((items, items))
+                    capacity *= 2
+                size = heap_push(keys, items, size, onward, there)
+    return distance, owner
+
+
+@nb.njit(cache=True, nogil=True)
+def _pieces(near: Array) -> tuple[Array, int]:
+    piece = np.full(len(near), -1, np.int32)
+    stack = np.empty(len(near), np.int64)
+    count = 0
+    for seed in range(len(near)):
+        if piece[seed] >= 0:
+            continue
+        piece[seed], stack[0], size = count, seed, 1
+        while size:
+            size -= 1
+            here = stack[size]
+            for place in range(27):
+                there = near[here, place]
+                if there >= 0 and piece[there] < 0:
+                    piece[there] = count
+                    stack[size] = there
+                    size += 1
+        count += 1
+    return piece, count
+
+
+@nb.njit(cache=True, nogil=True)
+def _one_group(member: Array, seeds: Array, touch: Array) -> bool:
+    """Whether the seeds among the members hang together through members, and there is at least one."""
+    stack, seen = np.empty(27, np.int64), np.zeros(27, np.bool_)
+    size = 0
+    for n in range(27):
+        if member[n] and seeds[n]:
+            stack[0], seen[n], size = n, True, 1
+            break
+    if size == 0:
+        return False
+    while size:
+        size -= 1
+        here = stack[size]
+        for n in range(27):
+            if member[n] and not seen[n] and touch[here, n]:
+                seen[n] = True
+                stack[size] = n
+                size += 1
+    return not np.any(member & seeds & ~seen)
+
+
+@nb.njit(cache=True, nogil=True)
+def _is_simple(around: Array, touch_26: Array, touch_6: Array, in_18: Array, faces: Array) -> bool:
+    """Whether removing the middle of a 27-neighbourhood changes no topology (26 for the vessel, 6 for the outside)."""
+    inside = around.copy()
+    inside[13] = False
+    if not _one_group(inside, inside, touch_26):
+        return False
+    outside = ~around & in_18
+    return _one_group(outside, outside & faces, touch_6)
+
+
+@nb.njit(cache=True, nogil=True)
+def _peel(near: Array, order: Array, fixed: Array, touch_26: Array, touch_6: Array, in_18: Array, faces: Array) -> Array:
+    """What is left after removing simple voxels in the given order, again and again until there is none."""
+    alive, around = np.ones(len(near), np.bool_), np.empty(27, np.bool_)
+    changed = True
+    while changed:
+        changed = False
+        for voxel in order:
+            if not alive[voxel] or fixed[voxel]:
+                continue
+            for n in range(27):
+                around[n] = near[voxel, n] >= 0 and alive[near[voxel, n]]
+            if _is_simple(around, touch_26, touch_6, in_18, faces):
+                alive[voxel] = False
+                changed = True
+    return alive
+
+
+@nb.njit(cache=True, nogil=True)
+def _peaks(near: Array, lengths: Array, field: Array, reach: float) -> Array:
+    """Whether each voxel is the highest among those within a walk of `reach` millimetres."""
+    peak = np.zeros(len(near), np.bool_)
+    stamp, walked = np.full(len(near), -1, np.int64), np.zeros(len(near), np.float32)
+    queue = np.empty(len(near), np.int64)
+    for seed in range(len(near)):
+        highest = True
+        for place in range(27):
+            there = near[seed, place]
+            if there >= 0 and field[there] > field[seed]:
+                highest = False
+                break
+        if not highest:
+            continue
+        stamp[seed], walked[seed], queue[0] = seed, 0.0, seed
+        first, last = 0, 1
+        while first < last and highest:
+            here = queue[first]
+            first += 1
+            for place in range(27):
+                there = near[here, place]
+                if there < 0 or stamp[there] == seed:
+                    continue
+                away = walked[here] + lengths[place]
+                if away > reach:
+                    continue
+                if field[there] > field[seed] or (field[there] == field[seed] and peak[there]):
+                    highest = False
+                    break
+                stamp[there], walked[there] = seed, away
+                queue[last] = there
+                last += 1
+        peak[seed] = highest
+    return peak
+
+
+def tips_of(lattice: Lattice, *, apart_mm: float = 2.5) -> Array:
+    """Numbers of the voxels at the ends of a tree: farther along the vessel than all within a walk of `apart_mm`."""
+    if not len(lattice):
+        return np.zeros(0, np.int64)
+    piece, _ = lattice.pieces()
+    roots = _first_of_each(piece, np.zeros(len(lattice)))
+    for _ in range(2):
+        reached, _owner = lattice.spread(roots)
+        roots = _first_of_each(piece, -reached)
+    reached, _owner = lattice.spread(roots)
+    peaks = _peaks(lattice.near, lattice.lengths_mm.astype(np.float32), reached, apart_mm)
+    return np.unique(np.concatenate((roots, np.flatnonzero(peaks))))
+
+
+def _first_of_each(piece: Array, key: Array) -> Array:
+    """Number of the voxel with the smallest key in each piece."""
+    order = np.lexsort((key, piece))
+    return order[np.concatenate(([True], np.diff(piece[order]) > 0))]
+
+
+def thin(lattice: Lattice, depth_mm: Array) -> Array:
+    """Numbers of the voxels of a skeleton: one voxel thin, same pieces and loops as the mask, ending at its tips.
+
+    Voxels go from the wall inwards in the order of their depth, each only if that changes no topology [1]_. Own code,
+    because the thinning of scikit-image 0.25 erases tubes of even width (a straight column of 4×4 voxels leaves nothing).
+
+    References
+    ----------
+    .. [1] Pudney C. Distance-ordered homotopic thinning. Comput Vis Image Underst 1998;72:404-413. doi:10.1006/cviu.1998.0680
+
+    Examples
+    --------
+    >>> mask = np.zeros((12, 8, 8), bool); mask[2:10, 2:6, 2:6] = True
+    >>> lattice = lattice_of(mask, Geometry((12, 8, 8), (1.0, 1.0, 1.0)))
+    >>> len(thin(lattice, lattice.depth_mm()))
+    8
+    """
+    if not len(lattice):
+        return np.zeros(0, np.int64)
+    fixed = np.zeros(len(lattice), bool)
+    fixed[tips_of(lattice)] = True
+    order = np.argsort(depth_mm, kind="stable")
+    return np.flatnonzero(_peel(lattice.near, order, fixed, _TOUCH_26, _TOUCH_6, _IN_18, _FACES))
