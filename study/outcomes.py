@@ -1,9 +1,11 @@
 """Outcomes by arm, for those who may see them and when: every look is permitted first and audited."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from sqlalchemy import Engine, func
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from db import frames
@@ -59,16 +61,19 @@ def data_version(engine: Engine, *, study_id: str) -> tuple[object, ...]:
     """A fingerprint of what outcomes rest on: it moves when an event or a rating is added or its figures are changed, however."""
     in_study = select(Task.id).where(Task.study_id == study_id)
     of_readings = select(Reading.id).where(Reading.study_id == study_id)
-    moments = func.sum(Event.monotonic_seconds), func.sum(Event.client_offset_seconds), func.sum(Event.count), func.max(Event.at)
+    events: Any = (func.count(col(Event.id)), func.sum(Event.monotonic_seconds), func.sum(Event.client_offset_seconds))
+    inputs: Any = (func.sum(Event.count), func.max(Event.at))
+    ratings: Any = (func.count(col(Rating.id)), func.sum(Rating.quality), func.max(Rating.amendment))
+    passed: Any = func.count(col(Rating.id))
+    statements = (
+        sql_select(*events, *inputs).where(col(Event.task_id).in_(in_study)),
+        sql_select(*ratings).where(col(Rating.reading_id).in_(of_readings)),
+        sql_select(passed).where(col(Rating.passed).is_(True), col(Rating.reading_id).in_(of_readings)),
+        sql_select(col(Study.state)).where(col(Study.id) == study_id),
+    )
     with snapshot(engine) as db_session:
-        events = db_session.execute(select(func.count(col(Event.id)), *moments).where(col(Event.task_id).in_(in_study))).one()
-        rated = select(func.count(col(Rating.id)), func.sum(Rating.quality), func.max(Rating.amendment))
-        ratings = db_session.execute(rated.where(col(Rating.reading_id).in_(of_readings))).one()
-        passed = db_session.execute(
-            select(func.count(col(Rating.id))).where(col(Rating.passed).is_(True), col(Rating.reading_id).in_(of_readings))
-        ).one()
-        state = db_session.execute(select(Study.state).where(Study.id == study_id)).one_or_none()
-    return tuple(str(value) for row in (events, ratings, passed, state or ()) for value in row)
+        rows = [db_session.execute(statement).one() for statement in statements]
+    return tuple(str(value) for row in rows for value in row)
 
 
 def require_study(db_session: Session, study_id: str) -> Study:
