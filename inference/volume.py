@@ -40,7 +40,11 @@ class Source:
     files : tuple of str
         Paths of the slices in volume order (DICOM), for writers that reference their source.
     warnings : tuple of str
-        What the reader noticed and let pass.
+        What the reader noticed and let pass, each as `code: text`.
+    study_uid, series_uid, frame_of_reference_uid, sop_class_uid : str
+        UIDs of the source (DICOM), empty otherwise.
+    instance_uids : tuple of str
+        SOP instance UIDs in the order of `files` (DICOM).
     """
 
     kind: str = "memory"
@@ -48,6 +52,11 @@ class Source:
     header: dict[str, Any] = field(default_factory=dict)
     files: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    study_uid: str = ""
+    series_uid: str = ""
+    frame_of_reference_uid: str = ""
+    sop_class_uid: str = ""
+    instance_uids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
