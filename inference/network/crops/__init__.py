@@ -1,0 +1,1 @@
+"""Endless training crops: procedural vessels beside procedural bone, randomised far beyond reality, deterministic by seed."""

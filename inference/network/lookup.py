@@ -1,0 +1,146 @@
+"""From bytes on the network's grid to masks on the scan's own grid, where the scan's HU draw the edges."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit, prange
+
+from inference.network.engine import BONE, CALCIUM, VESSEL, Evidence
+
+NOTHING, LUMEN, RIM, DENSE = range(4)
+SOFT_TISSUE_HU = 50.0
+REACH = 2  # voxels either way over which a lumen's own HU is averaged
+
+
+@dataclass(frozen=True)
+class EdgeRules:
+    """How a voxel is decided.
+
+    Parameters
+    ----------
+    edge_share : float
+        An edge lies where HU has fallen to this share of the way from soft tissue to the lumen nearby.
+    least_hu : float
+        No voxel below this is lumen, however sure the network. [HU]
+    rim_share : float
+        A voxel on the edge of a lumen is given back to it if its vessel evidence is at least this share of vessel and bone together.
+    least_vessel : int
+        Evidence below this is never lumen, 0 to 255.
+    bone_hu : float
+        Bone evidence below this HU is marrow or nothing; it still counts inside bone. [HU]
+    """
+
+    edge_share: float = 0.45
+    least_hu: float = 90.0
+    rim_share: float = 0.25
+    least_vessel: int = 40
+    bone_hu: float = -80.0
+
+
+@njit(parallel=True, cache=True, fastmath=True)
+def _edge_map(hu, vessel, floor, share, out):  # type: ignore[no-untyped-def]
+    depth, rows, columns = hu.shape
+    for k in prange(depth):
+        for j in range(rows):
+            for i in range(columns):
+                weight, total, some = 0.0, 0.0, False
+                for z in range(max(0, k - 1), min(depth, k + 2)):  # a cheap look first: most of a scan is far from any lumen
+                    for y in range(max(0, j - 1), min(rows, j + 2)):
+                        for x in range(max(0, i - 1), min(columns, i + 2)):
+                            if vessel[z, y, x] >= 64:
+                                some = True
+                if not some:
+                    continue
+                for z in range(max(0, k - REACH), min(depth, k + REACH + 1)):
+                    for y in range(max(0, j - REACH), min(rows, j + REACH + 1)):
+                        for x in range(max(0, i - REACH), min(columns, i + REACH + 1)):
+                            v = float(vessel[z, y, x])
+                            v = v * v * v
+                            weight += v
+                            total += v * hu[z, y, x]
+                edge = SOFT_TISSUE_HU + share * (total / max(weight, 1.0) - SOFT_TISSUE_HU)
+                out[k, j, i] = max(floor, edge)
+
+
+def edge_map(hu: npt.NDArray[np.int16], vessel: npt.NDArray[np.uint8], rules: EdgeRules) -> npt.NDArray[np.int16]:
+    """HU of the edge of the nearest lumen, on the network's grid; 0 far from any. [HU]"""
+    out = np.zeros(hu.shape, np.int16)
+    _edge_map(hu, vessel, rules.least_hu, rules.edge_share, out)
+    return out
+
+
+@njit(inline="always")
+def _mix(field, k0, k1, wk, j0, j1, wj, i0, i1, wi):  # type: ignore[no-untyped-def]
+    near = (field[k0, j0, i0] * (1 - wi) + field[k0, j0, i1] * wi) * (1 - wj) + (field[k0, j1, i0] * (1 - wi) + field[k0, j1, i1] * wi) * wj
+    far = (field[k1, j0, i0] * (1 - wi) + field[k1, j0, i1] * wi) * (1 - wj) + (field[k1, j1, i0] * (1 - wi) + field[k1, j1, i1] * wi) * wj
+    return near * (1 - wk) + far * wk
+
+
+@njit(parallel=True, cache=True, fastmath=True)
+def _decide(hu, maps, edges, tables, weights, ceiling, rim_share, least, bone_hu, out):  # type: ignore[no-untyped-def]
+    vessel, bone, calcium = maps[VESSEL], maps[BONE], maps[CALCIUM]
+    for k in prange(hu.shape[0]):
+        k0, k1, wk = tables[0][0, k], tables[0][1, k], weights[0][k]
+        for j in range(hu.shape[1]):
+            j0, j1, wj = tables[1][0, j], tables[1][1, j], weights[1][j]
+            for i in range(hu.shape[2]):
+                i0, i1, wi = tables[2][0, i], tables[2][1, i], weights[2][i]
+                near = max(k0, k1), max(j0, j1), max(i0, i1)
+                value = hu[k, j, i]
+                edge = max(edges[k0, j0, i0], edges[near[0], near[1], near[2]])
+                if value < bone_hu:
+                    continue
+                if edge == 0 and bone[k0, j0, i0] < 64 and bone[near[0], near[1], near[2]] < 64:
+                    continue
+                v = _mix(vessel, k0, k1, wk, j0, j1, wj, i0, i1, wi)
+                b = _mix(bone, k0, k1, wk, j0, j1, wj, i0, i1, wi)
+                c = _mix(calcium, k0, k1, wk, j0, j1, wj, i0, i1, wi)
+                if c > 100 and c >= v and c >= b:
+                    out[k, j, i] = DENSE
+                elif edge > 0 and value >= edge and v >= least and v >= b and not (value > ceiling and v < 200):
+                    out[k, j, i] = LUMEN
+                elif edge > 0 and value >= edge and value <= ceiling and v >= rim_share * (v + b) and v >= 12:
+                    out[k, j, i] = RIM
+                elif b > 110 and b >= v:
+                    out[k, j, i] = DENSE + 1
+
+
+def _table(new: int, old: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    position = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
+    low = np.minimum(position.astype(np.int64), max(old - 2, 0))
+    return np.stack([low, np.minimum(low + 1, old - 1)]), (position - low).astype(np.float32)
+
+
+HARD_BONE = DENSE + 1
+
+
+def decide(
+    hu: npt.NDArray[np.int16],
+    maps: Evidence,
+    edges: npt.NDArray[np.int16],
+    *,
+    ceiling_hu: float,
+    rules: EdgeRules,
+) -> npt.NDArray[np.uint8]:
+    """Decide every voxel of a scan.
+
+    Parameters
+    ----------
+    hu : numpy.ndarray
+        int16 (z, y, x), the scan's own grid. [HU]
+    maps, edges : numpy.ndarray
+        Evidence and `edge_map` on the network's grid over the same field.
+    ceiling_hu : float
+        Brighter than any lumen of this scan: bone, unless the network is certain. [HU]
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8: `NOTHING`, `LUMEN`, `RIM` (lumen if it touches lumen), `DENSE` (calcium or metal), `HARD_BONE`.
+    """
+    pairs = [_table(new, old) for new, old in zip(hu.shape, edges.shape, strict=True)]
+    tables, weights = tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs)
+    out = np.zeros(hu.shape, np.uint8)
+    _decide(hu, maps, edges, tables, weights, ceiling_hu, rules.rim_share, rules.least_vessel, rules.bone_hu, out)
+    return out

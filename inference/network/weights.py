@@ -1,0 +1,74 @@
+"""Weights on disk: safetensors in half precision beside a JSON record that holds their checksum; never pickle."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from inference.errors import InferenceError
+from inference.network.architecture import NetworkPlan, ResidualUNet
+
+
+class DamagedWeights(InferenceError, ValueError):
+    """A weights file is missing, altered, or not what its record says."""
+
+    exit_status = 4
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def save_weights(network: ResidualUNet, path: Path, *, record: dict[str, Any] | None = None) -> Path:
+    """Write `path` (.safetensors, half precision) and its record beside it (.json).
+
+    Parameters
+    ----------
+    record : dict, optional
+        What is known of the training, ready for JSON.
+
+    Returns
+    -------
+    Path
+        The record.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {name: _half(value) for name, value in network.state_dict().items()}
+    save_file(tensors, path)
+    values = {"sha256": checksum(path), "plan": network.plan.to_dict(), "training": record or {}}
+    beside = path.with_suffix(".json")
+    beside.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+    return beside
+
+
+def _half(value: torch.Tensor) -> torch.Tensor:
+    value = value.detach().cpu().contiguous()  # channels-last strides are not stored
+    return value.half() if value.dtype.is_floating_point else value
+
+
+def load_weights(path: Path) -> tuple[ResidualUNet, dict[str, Any]]:
+    """Read a network and its record.
+
+    Raises
+    ------
+    DamagedWeights
+        If a file is missing or the checksum differs.
+    """
+    beside = path.with_suffix(".json")
+    if not path.is_file() or not beside.is_file():
+        raise DamagedWeights(f"expected {path.name} and {beside.name} in {path.parent}, at least one is missing; give another model")
+    record = json.loads(beside.read_text())
+    found = checksum(path)
+    if found != record["sha256"]:
+        raise DamagedWeights(f"{path.name}: expected sha256 {record['sha256'][:12]}…, found {found[:12]}…; get the file again")
+    network = ResidualUNet(NetworkPlan.from_dict(record["plan"]))
+    tensors = load_file(path)
+    missing = set(network.state_dict()) ^ set(tensors)
+    if missing:
+        raise DamagedWeights(f"{path.name} does not fit its own plan: {len(missing)} tensors differ; train again")
+    network.load_state_dict({name: value.float() if value.dtype.is_floating_point else value for name, value in tensors.items()})
+    return network.eval(), record
