@@ -145,7 +145,7 @@ def _quaternion(rotation: npt.NDArray[np.float64]) -> tuple[float, float, float]
 
 def _gzip(head: bytes, stored: npt.NDArray[Any]) -> Iterator[bytes]:
     """One gzip member whose blocks are deflated by several threads (the way of pigz), level 1."""
-    data = memoryview(stored.reshape(-1).view(np.uint8)) if stored.size else memoryview(b"")
+    data = stored.reshape(-1).view(np.uint8).data if stored.size else memoryview(b"")
     starts = range(0, len(data), _PIECE)
     check = zlib.crc32(head)
     yield b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"

@@ -43,7 +43,8 @@ class Decoder:
     """Decodes frames; keeps the file opened last, since frames of one file come in turn."""
 
     def __init__(self) -> None:
-        self._path, self._data = "", None
+        self._path: str = ""
+        self._data: Any = None
 
     def frame(self, path: str, one: Slice) -> npt.NDArray[Any]:
         """The stored values of one frame."""
@@ -67,7 +68,7 @@ class Decoder:
         return self._data
 
     def _pydicom(self, path: str, one: Slice) -> npt.NDArray[Any]:
-        from pydicom.pixels import pixel_array
+        from pydicom.pixels.utils import pixel_array
 
         return np.asarray(pixel_array(self._dataset(path), index=one.frame, raw=True))
 

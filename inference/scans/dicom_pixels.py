@@ -75,7 +75,7 @@ def into(path: str, one: Slice, target: npt.NDArray[np.int16]) -> bool:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         count = frame_bytes(one)
-        if os.preadv(descriptor, [target.reshape(-1).view(np.uint8)], one.pixel_offset + count * one.frame) != count:
+        if os.preadv(descriptor, [target.reshape(-1).view(np.uint8).data], one.pixel_offset + count * one.frame) != count:
             raise rejected("truncated", "a file ends before its pixels do")
     finally:
         os.close(descriptor)

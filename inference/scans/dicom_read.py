@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -208,7 +209,7 @@ def _notes(group: Group, arranged: stack.Stack, count: int) -> list[str]:
     if count > 1:
         ratio = travel / first.between if first.between and first.between > 0 else 1.0
         numbers = [group.slices[i].instance for i in arranged.order]
-        jumps = {abs(b - a) for a, b in zip(numbers, numbers[1:], strict=False) if a is not None and b is not None}
+        jumps = {abs(b - a) for a, b in pairwise(numbers) if a is not None and b is not None}
         thick = first.thickness if first.thickness and first.thickness > 0 else travel
         skipped = len(jumps) == 1 and min(jumps) > 1 and travel > 1.5 * thick
         if skipped or (ratio > 1.5 and abs(ratio - round(ratio)) < 0.05):

@@ -85,16 +85,19 @@ def _affine(fields: dict[str, str]) -> npt.NDArray[np.float64]:
     spacing = _numbers(fields, "elementspacing" if "elementspacing" in fields else "elementsize", float)
     if len(spacing) != 3:
         raise rejected("no_geometry", "the MetaImage header gives no spacing for three axes")
-    matrix = next(
-        (_numbers(fields, k, float) for k in ("transformmatrix", "rotation", "orientation") if k in fields), list(np.eye(3).ravel())
-    )
-    origin = next((_numbers(fields, k, float) for k in ("offset", "position", "origin") if k in fields), [0.0, 0.0, 0.0])
+    matrix = _first(fields, ("transformmatrix", "rotation", "orientation")) or [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+    origin = _first(fields, ("offset", "position", "origin")) or [0.0, 0.0, 0.0]
     if len(matrix) != 9 or len(origin) != 3:
         raise rejected("bad_orientation", "the MetaImage header gives no valid matrix or offset")
     affine = np.eye(4)
     affine[:3, :3] = np.reshape(matrix, (3, 3)).T * np.abs(spacing)  # each three numbers are the direction of one axis
     affine[:3, 3] = origin
     return affine
+
+
+def _first(fields: dict[str, str], names: tuple[str, ...]) -> list[float]:
+    """The numbers of the first field that is there; writers name them differently."""
+    return next((_numbers(fields, name, float) for name in names if name in fields), [])
 
 
 def _skip(fields: dict[str, str], data_path: str, shape: tuple[int, int, int], kind: np.dtype[Any]) -> int:

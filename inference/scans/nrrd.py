@@ -162,7 +162,7 @@ def beside(path: str, name: str) -> str:
     RejectedScan
         `outside_folder`, `truncated` when it is not there, `unsupported_syntax` for lists and patterns.
     """
-    if name.upper().startswith("LIST") or "%" in name or len(name.split()) > 1 and name.split()[-1].isdigit():
+    if name.upper().startswith("LIST") or "%" in name or (len(name.split()) > 1 and name.split()[-1].isdigit()):
         raise rejected("unsupported_syntax", "the voxels are spread over several files", "save the image as one file")
     folder = Path(path).resolve().parent
     if not name or "\0" in name or Path(name).is_absolute() or (folder / name).resolve().parent != folder:

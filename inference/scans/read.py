@@ -43,6 +43,8 @@ def read(path: str, *, scratch: str, limits: Limits, allocate: Allocate, progres
     if first[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         files, names = unpack(path, scratch, limits=limits, progress=progress)
         return _several(files, names, limits=limits, allocate=allocate, progress=progress)
+    if path.lower().endswith(".zip"):
+        raise rejected("broken_archive", "the file has the name of a zip but is none")
     return _one(path, first, limits=limits, allocate=allocate, progress=progress)
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from inference.errors import RejectedScan
+from inference.errors import MissingPart, RejectedScan
 from inference.scans.codes import rejected
 from inference.scans.limits import Limits
 
@@ -59,10 +59,8 @@ class Worker:
         RejectedScan
             `crashed_reader` or `too_slow`; the child is dead afterwards.
         """
+        self._start()
         try:
-            if not self.ready:
-                self._receive(_START_SECONDS)
-                self.ready = True
             body = json.dumps(message).encode()
             self.connection.sendall(struct.pack("<I", len(body)) + body)
             until = time.monotonic() + limits.total_seconds
@@ -78,6 +76,17 @@ class Worker:
         except (_Gone, OSError, ValueError):
             self.stop()
             raise rejected("crashed_reader", "the reader process ended while reading the scan") from None
+
+    def _start(self) -> None:
+        """Wait until the child has imported what it needs; that it cannot is no fault of the scan."""
+        if self.ready:
+            return
+        try:
+            self._receive(_START_SECONDS)
+            self.ready = True
+        except (_Gone, OSError, ValueError, TimeoutError):
+            self.stop()
+            raise MissingPart("the process that reads scans does not start; install again with pip install 'gilbreth[infer]'") from None
 
     def _receive(self, seconds: float) -> tuple[dict[str, Any], int]:
         until = time.monotonic() + seconds

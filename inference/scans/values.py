@@ -41,7 +41,7 @@ def finish(
     if not looks_hu:
         warnings.append(f"not_hu: values from {low:.4g} to {high:.4g} do not look like HU (a mask, a crop or another unit)")
     whole = not floating or _all_whole(stored, slope, intercept)
-    if (whole and -32768 <= low and high <= 32767) or (looks_hu and -1e5 < low and high < 1e5):
+    if (whole and low >= -32768 and high <= 32767) or (looks_hu and max(-low, high) < 1e5):
         if not whole:
             warnings.append("rounded: fractions of HU were rounded")
         array = allocate(shape, "int16")

@@ -12,23 +12,6 @@ _SUFFIXES = (
     *(".nii.gz", ".dcm", ".ima", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".raw", ".zraw"),
     *(".img", ".hdr", ".zip", ".txt", ".pdf", ".json"),
 )
-    ".nii.gz",
-    ".dcm",
-    ".ima",
-    ".nii",
-    ".nrrd",
-    ".nhdr",
-    ".mha",
-    ".mhd",
-    ".raw",
-    ".zraw",
-    ".img",
-    ".hdr",
-    ".zip",
-    ".txt",
-    ".pdf",
-    ".json",
-)
 
 
 def clean(text: object, *, length: int = 60) -> str:

@@ -34,7 +34,8 @@ class Memory:
     """Anonymous files that hold an array and can be handed to the parent."""
 
     def __init__(self, limits: Limits, base_bytes: int) -> None:
-        self.limits, self.base, self.descriptor, self.map = limits, base_bytes, -1, None
+        self.limits, self.base, self.descriptor = limits, base_bytes, -1
+        self.map: mmap.mmap | None = None
         _bound(base_bytes + limits.parse_bytes)
 
     def allocate(self, shape: tuple[int, int, int], kind: str) -> npt.NDArray[Any]:
@@ -47,8 +48,9 @@ class Memory:
         _bound(self.base + self.limits.parse_bytes + 4 * size)
         self.descriptor = _anonymous()
         os.ftruncate(self.descriptor, size)
-        self.map = mmap.mmap(self.descriptor, size)
-        return np.frombuffer(self.map, kind).reshape(shape)
+        self.map = mapped = mmap.mmap(self.descriptor, size)
+        array: npt.NDArray[Any] = np.frombuffer(mapped, kind).reshape(shape)
+        return array
 
     def seal(self) -> None:
         """Unmap, then forbid every change of size or content, so that the parent may trust what it checks."""
@@ -151,8 +153,8 @@ def _answer(request: dict[str, Any], memory: Memory, limits: Limits, channel: Ch
             request["path"], scratch=request["scratch"], limits=limits, allocate=memory.allocate, progress=channel.progress
         )
         return {"facts": parsed.facts()}
-    except RejectedScan as refusal:
-        return {"code": refusal.code, "found": refusal.found, "remedy": refusal.remedy}
+    except RejectedScan as error:
+        refusal = error
     except MemoryError:
         refusal = rejected("too_large", "reading the file would take more memory than its size allows")
     except RecursionError:
