@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 COLUMNS = ["task", "kind", "input", "count", "span_seconds", "at", "boot", "monotonic_seconds", "client", "client_offset_seconds", "source"]
-PAUSE = {"pause": 1, "interruption": 1, "lost": 1, "resume": -1, "return": -1}
-WAIT = {"ai_wait": 1, "ai_ready": -1}
+PAUSE = {"pause": 1, "interruption": 1, "lost": 1, "start": 0, "resume": 0, "return": 0}
+WAIT = {"ai_wait": 1, "ai_ready": 0}
 SIGNS_OF_ACTIVITY = frozenset(
     {"start", "pause", "resume", "interruption", "return", "input", "tool", "lap", "ai_wait", "ai_ready", "correction", "finish"}
 )
@@ -81,13 +81,13 @@ def task_times(events: pd.DataFrame, *, idle_seconds: Sequence[float] = (30.0, 6
     line = _inside(events.assign(position=positions(events)))
     task = line["task"]
     step = line["position"].groupby(task).diff().fillna(0.0)
-    paused = _depth(line, PAUSE)
-    waiting = (_depth(line, WAIT) > 0) & (paused == 0)
-    working = (paused == 0) & ~waiting
+    paused = _state(line, PAUSE)
+    waiting = _state(line, WAIT) & ~paused
+    working = ~paused & ~waiting
     sums = pd.DataFrame(
         {
             "elapsed_seconds": step.groupby(task).sum(),
-            "pause_seconds": step.where(paused > 0, 0.0).groupby(task).sum(),
+            "pause_seconds": step.where(paused, 0.0).groupby(task).sum(),
             "ai_wait_seconds": step.where(waiting, 0.0).groupby(task).sum(),
         }
     )
@@ -107,11 +107,10 @@ def _inside(line: pd.DataFrame) -> pd.DataFrame:
     return line[(line["position"] >= since) & (line["position"] <= until)].reset_index(drop=True)
 
 
-def _depth(line: pd.DataFrame, steps: dict[str, int]) -> pd.Series:
-    """How many of these states hold in the stretch that ends at each event."""
-    change = line["kind"].map(steps).fillna(0)
-    after = change.groupby(line["task"]).cumsum().clip(lower=0)
-    return after.groupby(line["task"]).shift(1, fill_value=0)
+def _state(line: pd.DataFrame, turns: dict[str, int]) -> pd.Series:
+    """Whether the stretch that ends at each event lay in a state that some kinds of event turn on and others off."""
+    after = line["kind"].map(turns).groupby(line["task"]).ffill()
+    return after.groupby(line["task"]).shift(1).fillna(0) > 0
 
 
 def _active(line: pd.DataFrame, rule_seconds: float) -> pd.Series:

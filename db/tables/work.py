@@ -126,6 +126,9 @@ class Lease(SQLModel, table=True):
     task_id: str = Field(foreign_key="task.id", primary_key=True, max_length=16)
     account_id: str = Field(foreign_key="account.id", max_length=16)
     holder: str = Field(max_length=64)
+    renewed_at: AwareDatetime = Field(sa_type=UTC)
+    renewed_monotonic_seconds: float
+    renewed_boot: str = Field(max_length=40)
     expires_at: AwareDatetime = Field(sa_type=UTC)
 
 
