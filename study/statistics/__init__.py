@@ -1,9 +1,12 @@
 """Pure statistics: arrays and data frames in, frozen results out."""
 
 from study.statistics.blinding import blinding_index
+from study.statistics.comparison_sites import difference_in_differences
 from study.statistics.crossed_means import crossed_mean
 from study.statistics.geometric_means import geometric_mean_ratio
+from study.statistics.interrupted import interrupted_series
 from study.statistics.intraclass import icc
+from study.statistics.learning import learning_curve
 from study.statistics.means import welch
 from study.statistics.observers import event_agreement
 from study.statistics.paired_means import paired_difference
@@ -24,10 +27,13 @@ __all__ = [
     "agreement",
     "blinding_index",
     "crossed_mean",
+    "difference_in_differences",
     "event_agreement",
     "geometric_mean_ratio",
     "hodges_lehmann",
     "icc",
+    "interrupted_series",
+    "learning_curve",
     "mcnemar",
     "mrmc",
     "mrmc_cases_needed",
