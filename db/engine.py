@@ -166,6 +166,7 @@ def snapshot(engine: Engine) -> Iterator[Session]:
     """A consistent view for reading that waits for no writer; whatever is added in it is thrown away."""
     with Session(engine.execution_options(read_only=True), expire_on_commit=False, autoflush=False) as db_session:
         yield db_session
+        db_session.expunge_all()  # what was read stays usable after the block
         db_session.rollback()
 
 

@@ -139,7 +139,10 @@ def unblind_study(db_session: Session, *, study: Study, confirmation: Confirmati
 
 def archive_study(db_session: Session, *, study: Study, actor: Actor, now: datetime) -> Study:
     """Close the books; retention dates run from here."""
+    from study.consent import set_retention
+
     require(db_session, actor=actor, operation="study.archive", study=study)
+    set_retention(db_session, study=study, now=now)
     return _move(db_session, study=study, state="archived", now=now)
 
 

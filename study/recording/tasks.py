@@ -1,0 +1,210 @@
+"""Tasks from planned to finished: the worklist, opening, finishing, giving up, undoing a wrong case, handing over."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, select
+
+from db.audit import Actor
+from db.tables import Account, Case, Deviation, Event, Lease, Study, Task
+from study.clock import Instant
+from study.consent import require_consent
+from study.errors import Forbidden, RejectedInput
+from study.permissions import require, roles_of
+from study.recording.events import Appended, NewEvent, append_events, get_task, software_version
+from study.recording.leases import LEASE, release_lease, take_lease
+
+LOST_AFTER = timedelta(minutes=30)  # longer than a network may be cut without losing anything
+
+
+@dataclass(frozen=True)
+class WorklistEntry:
+    """One line of a technologist's worklist; `arm` and `period` are None until the task is opened."""
+
+    task_id: str
+    case_number: str
+    state: str
+    arm: str | None
+    period: int | None
+    available_from: datetime | None
+    training: bool
+
+
+@dataclass(frozen=True)
+class OpenTask:
+    """A task on the screen. `read_only` when another tab holds it."""
+
+    task_id: str
+    case_number: str
+    arm: str
+    period: int
+    state: str
+    instrument: str
+    read_only: bool
+    scan_path: str | None
+
+
+def plan_task(
+    db_session: Session,
+    *,
+    case: Case,
+    technologist_id: str,
+    arm: str,
+    period: int,
+    sequence: str | None,
+    instrument: str,
+    now: datetime,
+    available_from: datetime | None = None,
+) -> Task:
+    """A task in the worklist of one technologist."""
+    task = Task.model_validate(
+        {
+            "study_id": case.study_id, "case_id": case.id, "technologist_id": technologist_id, "arm": arm, "period": period,
+            "sequence": sequence, "instrument": instrument, "training": case.training, "created_at": now, "available_from": available_from,
+        }
+    )  # fmt: skip
+    db_session.add(task)
+    db_session.flush()
+    return task
+
+
+def worklist(db_session: Session, *, actor: Actor, study_id: str, now: datetime) -> list[WorklistEntry]:
+    """A technologist's own tasks: open ones first, then those that may be done now, then the rest.
+
+    A later period of a case stays hidden until its washout is over.
+    """
+    statement = (
+        select(Task, Case.number)
+        .join(Case, col(Case.id) == Task.case_id)
+        .where(Task.study_id == study_id, Task.technologist_id == actor.account_id, col(Task.state).notin_(("undone", "aborted")))
+        .order_by(col(Task.created_at), Case.number, col(Task.period))
+    )
+    order = {"open": 0, "paused": 0, "interrupted": 1, "planned": 2, "finished": 3}
+    entries = []
+    for task, number in db_session.execute(statement).all():
+        started = task.state != "planned"
+        if not started and task.available_from is not None and task.available_from > now:
+            continue
+        arm, period = (task.arm, task.period) if started else (None, None)
+        entries.append(WorklistEntry(task.id, number, task.state, arm, period, task.available_from, task.training))
+    return sorted(entries, key=lambda entry: order[entry.state])
+
+
+def open_task(
+    db_session: Session, *, task_id: str, actor: Actor, holder: str, now: Instant, key: str, client: str | None = None
+) -> OpenTask:
+    """Open a task: take the lease and, the first time, start the clock. A second tab gets it read-only.
+
+    Raises
+    ------
+    Forbidden
+        Without consent, for somebody else's task, before its washout is over, or while another task is running.
+    """
+    task = get_task(db_session, task_id)
+    study, case = db_session.get_one(Study, task.study_id), db_session.get_one(Case, task.case_id)
+    require(db_session, actor=actor, operation="task.work", study=study)
+    if task.technologist_id != actor.account_id:
+        raise Forbidden("this task was drawn for somebody else; open one from your own worklist")
+    if task.state == "planned":
+        _check_start(db_session, task=task, now=now)
+    held = take_lease(db_session, task_id=task.id, account_id=task.technologist_id, holder=holder, now=now)
+    if held and task.state == "planned":
+        start = NewEvent(kind="start", key=key, client=client, client_offset_seconds=0.0 if client else None)
+        append_events(db_session, task_id=task.id, events=[start], actor=actor, now=now, holder=holder)
+    return OpenTask(task.id, case.number, task.arm, task.period, task.state, task.instrument, not held, case.scan_path)
+
+
+def _check_start(db_session: Session, *, task: Task, now: Instant) -> None:
+    require_consent(db_session, account_id=task.technologist_id, study_id=task.study_id)
+    if task.available_from is not None and task.available_from > now.at:
+        raise Forbidden(f"this task may be opened from {task.available_from:%Y-%m-%d %H:%M} UTC; the washout is not over")
+    running = select(Task.id).where(Task.technologist_id == task.technologist_id, Task.state == "open", Task.id != task.id)
+    if db_session.exec(running).first():
+        raise Forbidden("another task of yours is running; pause or finish it first")
+
+
+def finish_task(
+    db_session: Session, *, task_id: str, actor: Actor, now: Instant, key: str, holder: str | None = None,
+    client: str | None = None, client_offset_seconds: float | None = None,
+) -> Appended:  # fmt: skip
+    """Finish: the arm's images are accepted. Sent twice, it finishes once."""
+    event = NewEvent(kind="finish", key=key, client=client, client_offset_seconds=client_offset_seconds)
+    done = append_events(db_session, task_id=task_id, events=[event], actor=actor, now=now, holder=holder)
+    if holder:
+        release_lease(db_session, task_id=task_id, holder=holder)
+    return done
+
+
+def abort_task(db_session: Session, *, task_id: str, reason: str, actor: Actor, now: Instant, key: str) -> Appended:
+    """Give a task up for good, with a reason that the data keep as `missing_reason`."""
+    done = append_events(db_session, task_id=task_id, events=[NewEvent(kind="abort", key=key, reason=reason)], actor=actor, now=now)
+    get_task(db_session, task_id).missing_reason = reason
+    return done
+
+
+def undo_task(db_session: Session, *, task_id: str, reason: str, actor: Actor, now: Instant, key: str) -> Task:
+    """The wrong case was opened: the task is marked undone, stays in the log, and a fresh one takes its place."""
+    task = get_task(db_session, task_id)
+    if task.state == "undone":
+        again = select(Task).where(Task.case_id == task.case_id, Task.arm == task.arm, Task.technologist_id == task.technologist_id)
+        return db_session.exec(again.where(Task.state != "undone")).one()
+    append_events(db_session, task_id=task_id, events=[NewEvent(kind="undo", key=key, reason=reason)], actor=actor, now=now)
+    task.missing_reason = f"undone: {reason}"
+    db_session.flush()
+    return plan_task(
+        db_session, case=db_session.get_one(Case, task.case_id), technologist_id=task.technologist_id, arm=task.arm, period=task.period,
+        sequence=task.sequence, instrument=task.instrument, now=now.at, available_from=task.available_from,
+    )  # fmt: skip
+
+
+def hand_over_task(db_session: Session, *, task_id: str, to_account_id: str, actor: Actor, now: Instant, key: str) -> Task:
+    """Hand a running or planned task to another technologist, as between shifts; recorded as a deviation."""
+    task = get_task(db_session, task_id)
+    receiver = db_session.get(Account, to_account_id)
+    if (
+        receiver is None
+        or receiver.disabled_at
+        or "technologist" not in roles_of(db_session, account_id=to_account_id, study_id=task.study_id)
+    ):
+        raise RejectedInput("not_a_technologist", "the receiver is no technologist of this study", "choose one who is")
+    if task.technologist_id == to_account_id:
+        return task
+    if task.state != "planned":
+        detail = {"from": task.technologist_id, "to": to_account_id}
+        append_events(db_session, task_id=task_id, events=[NewEvent(kind="hand_over", key=key, detail=detail)], actor=actor, now=now)
+    else:
+        require(db_session, actor=actor, operation="task.work", study=db_session.get_one(Study, task.study_id))
+    task.technologist_id = to_account_id
+    deviation = {
+        "study_id": task.study_id, "case_id": task.case_id, "kind": "hand_over", "recorded_at": now.at, "recorded_by": actor.account,
+        "description": "a task was handed over to another technologist",
+    }  # fmt: skip
+    db_session.add(Deviation.model_validate(deviation))
+    lease = db_session.get(Lease, task_id)
+    if lease is not None:
+        db_session.delete(lease)
+    db_session.flush()
+    return task
+
+
+def sweep_lost_tasks(db_session: Session, *, now: Instant) -> list[str]:
+    """Mark running tasks that have been silent for half an hour as interrupted, at the moment they were last heard of."""
+    lost = []
+    for task in db_session.exec(select(Task).where(Task.state == "open")).all():
+        lease = db_session.get(Lease, task.id)
+        if lease is None or lease.expires_at - LEASE + LOST_AFTER > now.at:
+            continue
+        task.state = "interrupted"
+        db_session.add(
+            Event.model_validate(
+                {
+                    "task_id": task.id, "kind": "lost", "key": f"lost-{task.id}-{lease.renewed_at.isoformat()}", "at": lease.renewed_at,
+                    "boot": lease.renewed_boot, "monotonic_seconds": lease.renewed_monotonic_seconds, "source": "machine",
+                    "software_version": software_version(), "detail": {"noticed_at": now.at.isoformat()},
+                }
+            )
+        )  # fmt: skip
+        db_session.delete(lease)
+        lost.append(task.id)
+    db_session.flush()
+    return lost
