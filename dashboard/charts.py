@@ -42,7 +42,9 @@ def paired_slopes(pairs: pd.DataFrame, *, title: str, unit: str, limit: int = 20
         y += [manual, ai, None]
     figure = go.Figure(go.Scatter(x=x, y=y, mode="lines", line={"color": COLOURS["ai"], "width": 1}, opacity=0.35, hoverinfo="skip"))
     means = [pairs["manual"].mean(), pairs["ai"].mean()]
-    figure.add_scatter(x=["Manual", "AI"], y=means, mode="lines+markers", line={"color": "#D55E00", "width": 4}, name="mean", showlegend=False)
+    figure.add_scatter(
+        x=["Manual", "AI"], y=means, mode="lines+markers", line={"color": "#D55E00", "width": 4}, name="mean", showlegend=False
+    )
     note = "" if step == 1 else f", {len(shown)} of {len(pairs)} cases drawn"
     return _dressed(figure, title=f"{title}{note}", y=unit)
 
@@ -55,7 +57,14 @@ def pass_rates(comparison: Comparison, *, title: str) -> go.Figure:
         figure.add_scatter(
             x=[rate],
             y=[f"{NAMES[arm]}<br>{passed} of {total}"],
-            error_x={"type": "data", "symmetric": False, "array": [100 * high - rate], "arrayminus": [rate - 100 * low], "thickness": 2, "width": 8},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [100 * high - rate],
+                "arrayminus": [rate - 100 * low],
+                "thickness": 2,
+                "width": 8,
+            },
             mode="markers",
             marker={"size": 13, "color": COLOURS[arm]},
             showlegend=False,
@@ -89,7 +98,9 @@ def forest(effects: Sequence[Effect], *, title: str, unit: str, scale: float = 1
         )
     figure.add_vline(x=0, line_width=1, line_color="#888")
     if margin is not None:
-        figure.add_vline(x=-scale * margin, line_dash="dash", line_color="#D55E00", annotation_text="margin", annotation_position="top left")
+        figure.add_vline(
+            x=-scale * margin, line_dash="dash", line_color="#D55E00", annotation_text="margin", annotation_position="top left"
+        )
     figure = _dressed(figure, title=title, y="")
     figure.update_xaxes(title=f"AI − manual [{unit}]", showgrid=True, gridcolor=GRID)
     return figure
@@ -116,7 +127,9 @@ def region_heat_map(rates: pd.DataFrame, *, title: str) -> go.Figure:
     for arm in ("manual", "ai"):
         rows = rates[rates["arm"] == arm].set_index("region").reindex(regions)
         z.append((100 * rows["passed"] / rows["total"]).tolist())
-        words.append([f"{100 * p / t:.1f} %<br>n = {t:.0f}" if t else "" for p, t in zip(rows["passed"], rows["total"].fillna(0), strict=True)])
+        words.append(
+            [f"{100 * p / t:.1f} %<br>n = {t:.0f}" if t else "" for p, t in zip(rows["passed"], rows["total"].fillna(0), strict=True)]
+        )
     figure.add_heatmap(
         z=z,
         x=[region.replace("_", " ") for region in regions],

@@ -1,31 +1,33 @@
 """What pages share: who is signed in, the open study, its outcomes. The only place that touches session state and caches."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 from sqlalchemy import Engine
+from sqlmodel import col, select
 
+from dashboard.server.home import COOKIE, server_home
 from dashboard.text import lookup
 from db.audit import Actor
-from study.comparison import Comparison, Effect, pair_tasks
-from study.home import Home, open_home
+from db.base import utc_now
+from db.engine import snapshot, transaction
+from db.tables import Study
+from study.comparison import Comparison, pair_tasks
+from study.errors import Forbidden
 from study.outcomes import Outcomes, data_version, permit_outcomes, read_outcomes
-
-COOKIE = "gilbreth_session"
-
-
-@st.cache_resource
-def home() -> Home:
-    """The home this server was started on."""
-    return open_home(Path(os.environ["GILBRETH_HOME"]))
+from study.sign_in import Person, needs_touch, touch, who_is
 
 
 def engine() -> Engine:
-    """The database engine of the home."""
-    return home().engine
+    """The database engine of the home this server was started on."""
+    return server_home().engine
+
+
+def reconstructions() -> Path:
+    """Folder of the stored reconstructions."""
+    return server_home().path / "reconstructions"
 
 
 def text(key: str) -> str:
@@ -33,9 +35,45 @@ def text(key: str) -> str:
     return lookup(key, language=st.session_state.get("language", "en"))
 
 
-def remember(**values: Any) -> None:
-    """Keep what `main.py` found out about this run for the pages below it."""
-    st.session_state.update(values)
+def sign_in_or_stop() -> Person:
+    """The person behind the cookie; without one the page says so and stops. Each rerun is a sign of life."""
+    token = st.context.cookies.get(COOKIE)
+    with snapshot(engine()) as db_session:
+        person = who_is(db_session, token=token, now=utc_now())
+    if person is None:
+        st.session_state.clear()
+        st.info(text("signed_out"))
+        st.link_button(text("sign_in"), "/signin?why=idle", type="primary")
+        st.stop()
+    if needs_touch(person):
+        with transaction(engine()) as db_session:
+            person = touch(db_session, token=str(token), now=utc_now()) or person
+    st.session_state["language"] = person.language
+    return person
+
+
+def top_bar(person: Person) -> None:
+    """Study, name and the way out, at the top of the side bar."""
+    with st.sidebar:
+        _choose_study()
+        st.caption(f"{person.display_name} · {', '.join(person.roles) or '–'}")
+        st.caption(text("idle_warning"))
+        st.link_button(text("sign_out"), "/signout", width="stretch")
+
+
+def _choose_study() -> None:
+    with snapshot(engine()) as db_session:
+        studies = db_session.exec(select(Study).order_by(col(Study.created_at))).all()
+    if not studies:
+        st.session_state["study_id"] = None
+        return
+    titles = {study.id: study.title for study in studies}
+    st.selectbox(text("study"), list(titles), format_func=lambda key: titles[key], key="study_id")
+
+
+def act_as(person: Person, role: str) -> None:
+    """Fix the role in whose name the page below runs."""
+    st.session_state["actor"] = person.acting(role, study_id=st.session_state.get("study_id"))
 
 
 def actor() -> Actor:
@@ -45,8 +83,12 @@ def actor() -> Actor:
 
 
 def study_id() -> str:
-    """The study chosen at the top."""
-    return str(st.session_state["study_id"])
+    """The study chosen in the side bar; a page that needs one stops when there is none."""
+    chosen = st.session_state.get("study_id")
+    if not chosen:
+        st.info(text("no_study"))
+        st.stop()
+    return str(chosen)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
@@ -58,12 +100,18 @@ def _outcomes(study: str, version: tuple[object, ...]) -> tuple[Outcomes, Compar
 
 def outcomes() -> tuple[Outcomes, Comparison]:
     """Outcomes of the open study, once the look is permitted and written down (once per study and sign-in)."""
-    looked = st.session_state.setdefault("looked", set())
     key = (study_id(), actor().role, actor().session_id)
-    if key not in looked:
-        permit_outcomes(engine(), actor=actor(), study_id=study_id())
-        looked.add(key)
-    return _outcomes(study_id(), data_version(engine(), study_id=study_id()))
+    looked: set[Any] = st.session_state.setdefault("looked", set())
+    version = data_version(engine(), study_id=study_id())
+    if (key, version[-1]) not in looked:
+        try:
+            permit_outcomes(engine(), actor=actor(), study_id=study_id())
+        except Forbidden as refusal:
+            st.info(text("blinded"), icon=":material/visibility_off:")
+            st.caption(str(refusal))
+            st.stop()
+        looked.add((key, version[-1]))
+    return _outcomes(study_id(), version)
 
 
 def comparison() -> Comparison:
@@ -75,10 +123,3 @@ def pairs(value: str) -> pd.DataFrame:
     """Cases with a finished task in both arms; columns `manual` and `ai` of `minutes` or `clicks`."""
     tasks = outcomes()[0].tasks
     return pair_tasks(tasks.assign(minutes=tasks["hands_on_seconds"] / 60.0), value)
-
-
-def banner() -> None:
-    """Say what the data are, on every page that shows any."""
-    if outcomes()[0].study.simulated:
-        st.warning(text("simulated"), icon=":material/science:")
-    st.caption(text("claims"))

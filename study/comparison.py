@@ -97,6 +97,20 @@ def majority(readings: pd.DataFrame) -> pd.DataFrame:
     return verdicts
 
 
+def region_rates(readings: pd.DataFrame) -> pd.DataFrame:
+    """Ratings passed and made by region and arm, first round: columns `region`, `arm`, `passed`, `total`."""
+    rated = readings[(readings["region"] != "overall") & (readings["round"] == 1)].dropna(subset=["passed"])
+    grouped = rated.assign(passed=rated["passed"].astype(int)).groupby(["region", "arm"], sort=False)["passed"].agg(["sum", "count"])
+    return grouped.rename(columns={"sum": "passed", "count": "total"}).reset_index()
+
+
+def failure_reasons(readings: pd.DataFrame) -> pd.DataFrame:
+    """Failed region ratings by reason and arm, first round: one row per reason, a column per arm."""
+    failed = readings[(readings["region"] != "overall") & (readings["round"] == 1) & (readings["passed"] == False)]  # noqa: E712
+    table = pd.crosstab(failed["reason"], failed["arm"]).reindex(columns=list(ARMS), fill_value=0)
+    return table.reset_index().rename_axis(columns=None)
+
+
 def compare(tasks: pd.DataFrame, readings: pd.DataFrame, *, margin: float = 0.05, level: float = 0.95) -> Comparison:
     """Compare the arms of a paired study.
 

@@ -6,16 +6,16 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Engine, func
 from sqlalchemy import select as sql_select
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from db import frames
 from db.audit import Actor, record
 from db.engine import snapshot, transaction
-from db.tables import Event, ProtocolVersion, Rating, Reading, Study, Task
+from db.tables import Event, Rating, Reading, Study, Task
 from study.comparison import Comparison, compare
-from study.errors import StudyError
 from study.permissions import KNOWN, require
-from study.protocol import Protocol, parse_protocol
+from study.protocol import Protocol
+from study.studies import find_study, protocol_of
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def permit_outcomes(engine: Engine, *, actor: Actor, study_id: str) -> None:
         Unless the study is unblinded and the role may see outcomes; the monitor alone may look earlier.
     """
     with transaction(engine, actor=actor) as db_session:
-        study = require_study(db_session, study_id)
+        study = find_study(db_session, study=study_id)
         operation = "outcomes.interim" if actor.role == "monitor" and study.state not in KNOWN else "outcomes.view"
         require(db_session, actor=actor, operation=operation, study=study)
         record(db_session, operation=operation, entity="study", entity_id=study.id)
@@ -52,9 +52,9 @@ def permit_outcomes(engine: Engine, *, actor: Actor, study_id: str) -> None:
 def read_outcomes(engine: Engine, *, study_id: str) -> Outcomes:
     """Tasks and readings as they stand; call `permit_outcomes` first, in the name of whoever will see them."""
     with snapshot(engine) as db_session:
-        study = require_study(db_session, study_id)
+        study = find_study(db_session, study=study_id)
         tasks = frames.tasks(db_session, study_id=study_id)
-        return Outcomes(study, protocol_in_force(db_session, study_id), tasks, frames.readings(db_session, study_id=study_id))
+        return Outcomes(study, protocol_of(db_session, study_id=study_id), tasks, frames.readings(db_session, study_id=study_id))
 
 
 def data_version(engine: Engine, *, study_id: str) -> tuple[object, ...]:
@@ -74,17 +74,3 @@ def data_version(engine: Engine, *, study_id: str) -> tuple[object, ...]:
     with snapshot(engine) as db_session:
         rows = [db_session.execute(statement).one() for statement in statements]
     return tuple(str(value) for row in rows for value in row)
-
-
-def require_study(db_session: Session, study_id: str) -> Study:
-    """The study of this id; `StudyError` when there is none."""
-    study = db_session.get(Study, study_id)
-    if study is None:
-        raise StudyError(f"expected a study with the id {study_id}, found none; gilbreth study status lists them")
-    return study
-
-
-def protocol_in_force(db_session: Session, study_id: str) -> Protocol:
-    """The newest version of a study's protocol."""
-    newest = select(ProtocolVersion.toml).where(ProtocolVersion.study_id == study_id).order_by(col(ProtocolVersion.number).desc()).limit(1)
-    return parse_protocol(db_session.exec(newest).one())

@@ -2,25 +2,25 @@
 
 import streamlit as st
 
-from dashboard import charts, state
+from dashboard import charts, parts, state
 from dashboard.state import text
 
 comparison = state.comparison()
 found = {effect.name: effect for effect in comparison.effects}
 st.title(text("page.headline"))
-state.banner()
+parts.banner()
 
 columns = st.columns(3)
-state.effect_tile(columns[0], "headline.minutes", comparison, "minutes", found.get("minutes, mean difference"))
-state.effect_tile(columns[1], "headline.clicks", comparison, "clicks", found.get("clicks, mean difference"))
-state.pass_tile(columns[2], comparison, found.get("pass rate, difference"))
+parts.measure_tile(columns[0], "headline.minutes", comparison, "minutes", found.get("minutes, mean difference"))
+parts.measure_tile(columns[1], "headline.clicks", comparison, "clicks", found.get("clicks, mean difference"))
+parts.pass_tile(columns[2], comparison, found.get("pass rate, difference"))
 
 left, right = st.columns(2)
 left.plotly_chart(charts.paired_slopes(state.pairs("minutes"), title="Minutes per case, a line each", unit="hands-on time [min]"))
 right.plotly_chart(charts.paired_slopes(state.pairs("clicks"), title="Clicks per case, a line each", unit="clicks"))
 
 st.subheader(text("headline.verdict"))
-state.verdict(comparison)
+parts.verdict(comparison)
 with st.expander(text("table.title")):
-    st.dataframe(state.effect_table(comparison), hide_index=True)
-state.assumptions()
+    st.dataframe(parts.effect_table(comparison), hide_index=True)
+parts.claims()

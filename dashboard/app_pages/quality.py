@@ -2,17 +2,20 @@
 
 import streamlit as st
 
-from dashboard import charts, state
+from dashboard import charts, parts, state
 from dashboard.state import text
+from study.comparison import failure_reasons, region_rates
 
-comparison = state.comparison()
+comparison, readings = state.comparison(), state.outcomes()[0].readings
 st.title(text("page.quality"))
-state.banner()
-state.verdict(comparison)
+parts.banner()
+parts.verdict(comparison)
 left, right = st.columns(2)
 left.plotly_chart(charts.pass_rates(comparison, title="Pass rate by arm"))
 effects = [effect for effect in comparison.effects if effect.name.startswith("pass")]
 title = "Difference in pass rate, Tango 95 % interval"
 right.plotly_chart(charts.forest(effects, title=title, unit="percentage points", scale=100, margin=comparison.verdict.margin))
-st.plotly_chart(charts.region_heat_map(state.region_rates(), title="Pass rate by vascular region and arm [%], all ratings"))
-st.dataframe(state.reason_table(), hide_index=True)
+st.plotly_chart(charts.region_heat_map(region_rates(readings), title="Pass rate by vascular region and arm [%], all ratings"))
+st.subheader(text("reasons"))
+st.dataframe(failure_reasons(readings), hide_index=True)
+parts.claims()

@@ -1,0 +1,15 @@
+"""What `streamlit run` is given: Streamlit's pages, our routes beside them, and the gate in front of both."""
+
+from pathlib import Path
+
+import streamlit as st
+from starlette.middleware import Middleware
+
+from dashboard.server import pictures, sign_in_page
+from dashboard.server.gate import Gate
+
+app = st.App(
+    Path(__file__).with_name("main.py"),
+    routes=[*sign_in_page.ROUTES, *pictures.ROUTES],
+    middleware=[Middleware(Gate)],
+)

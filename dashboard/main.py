@@ -1,0 +1,13 @@
+"""Navigation: the pages of the roles that the signed-in person holds, and the study they are about."""
+
+import streamlit as st
+
+from dashboard import navigation, state
+
+st.set_page_config(page_title="Gilbreth", page_icon=":material/timer:", layout="wide")
+person = state.sign_in_or_stop()
+pages, roles = navigation.pages_for(person)
+state.top_bar(person)
+page = st.navigation(pages, position="top")
+state.act_as(person, roles.get(page.url_path) or next(iter(roles.values())))
+page.run()

@@ -1,0 +1,1 @@
+"""Server routes beside Streamlit: sign-in, pictures, and what the recorder sends."""

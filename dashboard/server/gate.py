@@ -1,0 +1,46 @@
+"""Nothing but the sign-in page is served to somebody who is not signed in: no page, no websocket, no picture."""
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from dashboard.server.home import COOKIE, server_home
+from db.base import utc_now
+from db.engine import snapshot
+from study.sign_in import who_is
+
+OPEN_PATHS = ("/signin", "/signout", "/_stcore/health", "/healthz")
+
+
+class Gate:
+    """Middleware that looks the cookie's session up in the database for every page, websocket and data request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, redirect to the form, or refuse."""
+        if scope["type"] not in ("http", "websocket") or self._is_open(scope["path"]) or await self._is_signed_in(scope):
+            await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 4401})
+        elif "text/html" in HTTPConnection(scope).headers.get("accept", ""):
+            await RedirectResponse("/signin", status_code=303)(scope, receive, send)
+        else:
+            await PlainTextResponse("sign in first", status_code=401)(scope, receive, send)
+
+    @staticmethod
+    def _is_open(path: str) -> bool:
+        return path in OPEN_PATHS or path.startswith("/static/")
+
+    @staticmethod
+    async def _is_signed_in(scope: Scope) -> bool:
+        token = HTTPConnection(scope).cookies.get(COOKIE)
+        return token is not None and await run_in_threadpool(_known, token)
+
+
+def _known(token: str) -> bool:
+    with snapshot(server_home().engine) as db_session:
+        return who_is(db_session, token=token, now=utc_now()) is not None

@@ -1,0 +1,98 @@
+"""`/signin` and `/signout`: a plain form, a cookie that scripts cannot read, a session in the database."""
+
+import html
+import os
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from dashboard.server.home import COOKIE, server_home
+from db.base import utc_now
+from db.engine import snapshot, transaction
+from study.sign_in import SignIn, sign_in, sign_out, who_is
+
+TEMPLATE = Path(__file__).with_name("signin.html").read_text(encoding="utf-8")
+LARGEST_FORM = 4096
+
+
+def same_origin(request: Request) -> bool:
+    """Whether a request that changes something comes from our own pages: browsers send Origin with every POST."""
+    origin = request.headers.get("origin")
+    public = urlsplit(os.environ.get("GILBRETH_TLS_PROXY", "")).netloc
+    return origin is not None and urlsplit(origin).netloc in {request.headers.get("host", ""), public} - {""}
+
+
+async def show_form(request: Request) -> Response:
+    """The form; straight on to the pages for somebody who is signed in."""
+    if await run_in_threadpool(_is_signed_in, request.cookies.get(COOKIE)):
+        return RedirectResponse("/", status_code=303)
+    note = {"idle": "You were signed out after a while without activity.", "out": "You are signed out."}.get(
+        request.query_params.get("why", "")
+    )
+    return _page(note=note)
+
+
+async def take_form(request: Request) -> Response:
+    """Check name and password; the cookie holds a random token, the database only its hash."""
+    if not same_origin(request):
+        return _page(fault="This form must be sent from Gilbreth's own page.", status=403)
+    body = await request.body()
+    if len(body) > LARGEST_FORM:
+        return _page(fault="Name or password is too long.", status=413)
+    fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
+    name, password = (fields.get(key, [""])[0] for key in ("name", "password"))
+    outcome = await run_in_threadpool(_sign_in, name, password)
+    if outcome.token is None:
+        return _page(fault=(outcome.refusal or "Name or password is wrong.").capitalize() + ".", status=401)
+    response = RedirectResponse("/", status_code=303)
+    response.set_cookie(
+        COOKIE, outcome.token, httponly=True, samesite="strict", secure=bool(os.environ.get("GILBRETH_TLS_PROXY")), path="/"
+    )
+    return response
+
+
+async def leave(request: Request) -> Response:
+    """End the session in every tab."""
+    token = request.cookies.get(COOKIE)
+    if token and (request.method == "POST" and same_origin(request)):
+        await run_in_threadpool(_sign_out, token)
+    response = RedirectResponse("/signin?why=out", status_code=303)
+    response.delete_cookie(COOKIE, path="/")
+    return response
+
+
+def _is_signed_in(token: str | None) -> bool:
+    with snapshot(server_home().engine) as db_session:
+        return who_is(db_session, token=token, now=utc_now()) is not None
+
+
+def _sign_in(name: str, password: str) -> SignIn:
+    with transaction(server_home().engine) as db_session:
+        return sign_in(db_session, name=name, password=password, now=utc_now())
+
+
+def _sign_out(token: str) -> None:
+    with transaction(server_home().engine) as db_session:
+        sign_out(db_session, token=token, now=utc_now())
+
+
+def _page(*, note: str | None = None, fault: str | None = None, status: int = 200) -> HTMLResponse:
+    page = TEMPLATE.replace("{note}", f'<p class="note">{html.escape(note)}</p>' if note else "")
+    page = page.replace("{fault}", f'<p class="fault" role="alert">{html.escape(fault)}</p>' if fault else "")
+    headers = {
+        "Cache-Control": "no-store",
+        "X-Frame-Options": "DENY",
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
+    }
+    return HTMLResponse(page, status_code=status, headers=headers)
+
+
+ROUTES = [
+    Route("/signin", show_form, methods=["GET"]),
+    Route("/signin", take_form, methods=["POST"]),
+    Route("/signout", leave, methods=["GET", "POST"]),
+]
