@@ -79,7 +79,8 @@ def grow_arteries(
     list of Branch
         Parents before children; each starts exactly on a point of its parent.
     """
-    scale, tree = float(np.exp(rng.normal(0.0, 0.07))), {}
+    scale = float(np.exp(rng.normal(0.0, 0.07)))
+    tree: dict[str, Branch] = {}
     left_out: set[str] = set(missing)
     for course in _courses(variants):
         if course.name in left_out or course.parent in left_out or (course.joins and course.joins in left_out):

@@ -118,7 +118,7 @@ def wiggle(points_mm: Points, rng: np.random.Generator, *, amplitude_mm: float, 
         phase, direction = rng.uniform(0, 2 * np.pi), rng.normal(size=3)
         shift += np.sin(2 * np.pi * arc / length + phase)[:, None] * direction
     window = np.clip(np.minimum(arc, arc[-1] - arc) / (0.35 * wavelength_mm), 0.0, 1.0)[:, None]
-    return points_mm + shift * window * amplitude_mm * np.sqrt(2.0 / 3.0)
+    return np.asarray(points_mm + shift * window * amplitude_mm * np.sqrt(2.0 / 3.0), float)
 
 
 def nearest_index(points_mm: Points, target_mm: npt.ArrayLike) -> int:

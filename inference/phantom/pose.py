@@ -56,7 +56,7 @@ class Motion:
         throat = np.exp(-((((moved - (0.0, -22.0, 142.0)) / (16.0, 14.0, 20.0)) ** 2).sum(axis=1)))
         moved[:, 1] += 0.4 * self.jaw_mm * jaw
         moved[:, 2] += self.swallow_mm * throat - self.jaw_mm * jaw
-        return (moved - HEAD_MM) @ rotation(self.turn_degrees).T + HEAD_MM + self.shift_mm
+        return np.asarray((moved - HEAD_MM) @ rotation(self.turn_degrees).T + HEAD_MM + self.shift_mm, float)
 
 
 def draw_motion(rng: np.random.Generator, *, most_mm: float = 3.0, most_degrees: float = 2.0) -> Motion:

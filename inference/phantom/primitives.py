@@ -4,6 +4,9 @@ A shape is one row of numbers: kind, centre or first end, rotation, half sizes, 
 rows are built once per body and painted by one compiled loop.
 """
 
+# numba ships no types: what it compiles is untyped to the checker
+# mypy: disable-error-code="untyped-decorator, no-any-return"
+
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,8 +15,6 @@ import numpy.typing as npt
 from numba import njit, prange
 
 from inference.phantom.curves import smooth_path
-
-# mypy: disable-error-code="untyped-decorator"
 
 Array = npt.NDArray[Any]
 Row = list[float]

@@ -1,5 +1,8 @@
 """Turn a body, its vessels and a pose into HU and truth on a scan's grid, slab by slab."""
 
+# numba ships no types: what it compiles is untyped to the checker
+# mypy: disable-error-code="untyped-decorator, no-any-return"
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +18,6 @@ from inference.phantom.curves import Branch
 from inference.phantom.pose import Pose
 from inference.phantom.soft import tile_value
 from inference.phantom.tubes import TubeField, add_segments, empty_field, segments_of, thin_tube
-
-# mypy: disable-error-code="untyped-decorator"
 
 Array = npt.NDArray[Any]
 

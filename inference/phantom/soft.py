@@ -1,5 +1,8 @@
 """Soft tissue of the canonical body: outline, fat, muscles, glands, brain, eyes; all as HU on the coarse grid."""
 
+# numba ships no types: what it compiles is untyped to the checker
+# mypy: disable-error-code="untyped-decorator, no-any-return"
+
 from typing import Any
 
 import numpy as np
@@ -8,8 +11,6 @@ from numba import njit, prange
 from scipy.ndimage import gaussian_filter
 
 from inference.phantom.primitives import Row, box, chain, ellipsoid, mirrored, rod
-
-# mypy: disable-error-code="untyped-decorator"
 
 Array = npt.NDArray[Any]
 
