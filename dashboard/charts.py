@@ -40,7 +40,9 @@ def paired_slopes(pairs: pd.DataFrame, *, title: str, unit: str, limit: int = 20
     for manual, ai in zip(shown["manual"], shown["ai"], strict=True):
         x += ["Manual", "AI", None]
         y += [manual, ai, None]
-    figure = go.Figure(go.Scatter(x=x, y=y, mode="lines", line={"color": COLOURS["ai"], "width": 1}, opacity=0.35, hoverinfo="skip"))
+    figure = go.Figure(
+        go.Scatter(x=x, y=y, mode="lines", line={"color": COLOURS["ai"], "width": 1}, opacity=0.35, hoverinfo="skip", showlegend=False)
+    )
     means = [pairs["manual"].mean(), pairs["ai"].mean()]
     figure.add_scatter(
         x=["Manual", "AI"], y=means, mode="lines+markers", line={"color": "#D55E00", "width": 4}, name="mean", showlegend=False
@@ -72,7 +74,7 @@ def pass_rates(comparison: Comparison, *, title: str) -> go.Figure:
         )
     figure = _dressed(figure, title=title, y="")
     figure.update_xaxes(title="Pass rate, majority of readers [%], 95 % interval", range=[None, 100.5])
-    return figure
+    return figure.update_layout(height=230)
 
 
 def forest(effects: Sequence[Effect], *, title: str, unit: str, scale: float = 1.0, margin: float | None = None) -> go.Figure:
@@ -103,7 +105,7 @@ def forest(effects: Sequence[Effect], *, title: str, unit: str, scale: float = 1
         )
     figure = _dressed(figure, title=title, y="")
     figure.update_xaxes(title=f"AI − manual [{unit}]", showgrid=True, gridcolor=GRID)
-    return figure
+    return figure.update_layout(height=150 + 40 * len(effects))
 
 
 def _dressed(figure: go.Figure, *, title: str, y: str) -> go.Figure:

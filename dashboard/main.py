@@ -8,6 +8,6 @@ st.set_page_config(page_title="Gilbreth", page_icon=":material/timer:", layout="
 person = state.sign_in_or_stop()
 pages, roles = navigation.pages_for(person)
 state.top_bar(person)
-page = st.navigation(pages, position="top")
+page = st.navigation(pages)
 state.act_as(person, roles.get(page.url_path) or next(iter(roles.values())))
 page.run()

@@ -67,7 +67,7 @@ def _choose_study() -> None:
     if not studies:
         st.session_state["study_id"] = None
         return
-    titles = {study.id: study.title for study in studies}
+    titles = {study.id: study.name for study in studies}
     st.selectbox(text("study"), list(titles), format_func=lambda key: titles[key], key="study_id")
 
 

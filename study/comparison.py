@@ -195,7 +195,7 @@ def _verdict(table: Any, margin: float, counts: dict[str, Any]) -> Verdict:
     shown = paired_pass_difference(table).non_inferior(margin)
     low = paired_pass_difference(table).interval(0.95).low
     needed = pairs_needed(table, margin=margin)
-    words = f"Lower limit of the difference {100 * low:+.1f} points; margin −{100 * margin:.0f} points."
+    words = f"Lower limit of the difference {100 * low:+.1f} points; margin −{100 * margin:.0f} points.".replace("-", "−")
     if not shown and needed is not None:
         words += f" With these pass rates and this discordance it would take about {needed} pairs for 80 % power."
     elif not shown:

@@ -85,5 +85,6 @@ def sign_in(page: Any, address: str, *, name: str, password: str) -> None:
 
 def settle(page: Any) -> None:
     """Wait until the page's script has run and its figures are drawn."""
-    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')", timeout=60_000)
-    page.wait_for_timeout(800)
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=60_000)
+    page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')", timeout=60_000)
+    page.wait_for_timeout(600)
