@@ -8,6 +8,7 @@ from study.statistics.interrupted import interrupted_series
 from study.statistics.intraclass import icc
 from study.statistics.learning import learning_curve
 from study.statistics.means import welch
+from study.statistics.mixed_model import mixed_model
 from study.statistics.observers import event_agreement
 from study.statistics.paired_means import paired_difference
 from study.statistics.paired_passes import mcnemar, paired_pass_difference
@@ -35,6 +36,7 @@ __all__ = [
     "interrupted_series",
     "learning_curve",
     "mcnemar",
+    "mixed_model",
     "mrmc",
     "mrmc_cases_needed",
     "mrmc_power",
