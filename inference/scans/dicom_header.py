@@ -10,6 +10,7 @@ import struct
 import zlib
 from dataclasses import dataclass, field
 
+from inference.errors import RejectedScan
 from inference.scans.codes import rejected
 
 IMPLICIT, EXPLICIT, BIG, DEFLATED = (
@@ -48,6 +49,8 @@ class Header:
         length `UNDEFINED` when they are encapsulated.
     inflated : bytes or None
         The whole inflated stream of a deflated file.
+    fault : RejectedScan or None
+        Why the walk ended early; the values read until then are kept, for they may tell that the file does not matter.
     """
 
     syntax: str
@@ -57,6 +60,7 @@ class Header:
     pixel_offset: int = 0
     pixel_length: int = 0
     inflated: bytes | None = None
+    fault: RejectedScan | None = None
 
 
 class _Window:
@@ -97,34 +101,36 @@ def read_header(descriptor: int, size: int, wanted: frozenset[int], *, inflated_
     Header or None
         None when the file is not DICOM.
 
-    Raises
-    ------
-    RejectedScan
-        `truncated`, `damaged`, `too_nested` or `too_large`.
+    Notes
+    -----
+    Faults (`truncated`, `damaged`, `too_nested`, `too_large`) are not raised but put into the header.
     """
     if size < 12:
         return None
     window = _Window(descriptor, size)
     begin = 132 if window.data[128:132] == b"DICM" else 4 if window.data[:4] == b"DICM" else 0
-    syntax, position = _meta(window, begin)
-    if not syntax:
-        guessed = _guess(window.data[position - window.start : position - window.start + 8]) if position + 8 <= size else None
-        if guessed is None:
-            if begin:
+    header = Header("")
+    try:
+        position = _meta(window, begin, header)
+        if not header.syntax:
+            guessed = _guess(window.data[position - window.start : position - window.start + 8]) if position + 8 <= size else None
+            if guessed is None and not begin:
+                return None
+            if guessed is None:
                 raise rejected("damaged", "a DICOM file has no transfer syntax and no readable header")
-            return None
-        syntax = guessed
-    header = Header(syntax, big_endian=syntax == BIG)
-    if syntax == DEFLATED:
-        header.inflated = _inflate(descriptor, position, size, inflated_limit)
-        window, position = _Window(descriptor, len(header.inflated), header.inflated), 0
-    _walk(window, position, header, wanted, begin == 0)
+            header.syntax = guessed
+        header.big_endian = header.syntax == BIG
+        if header.syntax == DEFLATED:
+            header.inflated = _inflate(descriptor, position, size, inflated_limit)
+            window, position = _Window(descriptor, len(header.inflated), header.inflated), 0
+        _walk(window, position, header, wanted, begin == 0)
+    except RejectedScan as fault:
+        header.fault = fault
     return header
 
 
-def _meta(window: _Window, position: int) -> tuple[str, int]:
-    """The transfer syntax from the file meta group, which is always explicit little endian, and where the data set starts."""
-    syntax = ""
+def _meta(window: _Window, position: int, header: Header) -> int:
+    """Take syntax and SOP class from the file meta group, which is always explicit little endian; returns where the data set starts."""
     for _ in range(64):
         if position + 8 > window.size:
             break
@@ -138,13 +144,17 @@ def _meta(window: _Window, position: int) -> tuple[str, int]:
             length, start = struct.unpack_from("<I", window.data, index + 8)[0], position + 12
         elif kind not in _SHORT:
             raise rejected("damaged", "the file meta information of a DICOM file is not valid")
-        if element == 0x0010 and length <= 128:
+        if element in (0x0002, 0x0010) and length <= 128:
             index = window.need(start, length)
-            syntax = window.data[index : index + length].rstrip(b"\0 ").decode("ascii", "replace")
+            value = window.data[index : index + length]
+            if element == 0x0010:
+                header.syntax = value.rstrip(b"\0 ").decode("ascii", "replace")
+            else:
+                header.values[0x00080016] = value
         position = start + length
         if position > window.size:
             raise rejected("truncated", "a DICOM file ends inside its header")
-    return syntax, position
+    return position
 
 
 def _guess(first: bytes) -> str | None:

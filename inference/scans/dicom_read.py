@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -10,18 +9,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from inference.errors import RejectedScan
 from inference.scans import dicom_pixels, stack, tilt
 from inference.scans.codes import rejected
 from inference.scans.dicom_decoders import LOSSY, Decoder, check_decoder
 from inference.scans.dicom_enhanced import expand
 from inference.scans.dicom_header import NATIVE, Header, read_header
-from inference.scans.dicom_series import ENHANCED, Group, LeftOut, choose, no_candidate, sort_out
+from inference.scans.dicom_series import CT, ENHANCED, Group, LeftOut, choose, no_candidate, sort_out
 from inference.scans.dicom_slice import WANTED, Slice, check_pixels, read_slice, technical
 from inference.scans.limits import Limits
 from inference.scans.lps import check_spacing, grid
 from inference.scans.parsed import Allocate, Parsed, Progress
-
-FEW_SLICES = 8
+from inference.scans.values import FEW_SLICES
 
 
 def read_dicom(files: Sequence[str], names: Sequence[str], *, limits: Limits, allocate: Allocate, progress: Progress) -> Parsed:
@@ -34,15 +33,15 @@ def read_dicom(files: Sequence[str], names: Sequence[str], *, limits: Limits, al
     limits, allocate, progress
         Bounds, where the array comes from, and who hears of `(done, total)`.
     """
-    slices, header, left_out, unreadable, sizes = _headers(files, limits, progress)
+    slices, header, left_out, faults, sizes = _headers(files, limits, progress)
     groups, others = sort_out(slices)
     left_out += others
+    if faults:
+        raise faults[0]
     if not groups:
-        raise no_candidate(left_out, unreadable)
+        raise no_candidate(left_out)
     chosen, warnings = choose(groups)
     left_out += [LeftOut(one.file, "other_series") for group in groups if group is not chosen for one in group.slices]
-    if unreadable:
-        warnings.append(f"damaged_files: {sum(unreadable.values())} DICOM files cannot be read and were left out")
     parsed = _assemble(chosen, files, sizes, warnings, limits=limits, allocate=allocate, progress=progress)
     parsed.header |= technical(header[chosen.first.file])
     parsed.series = [_about(group, group is chosen) for group in groups]
@@ -52,14 +51,12 @@ def read_dicom(files: Sequence[str], names: Sequence[str], *, limits: Limits, al
 
 def _headers(
     files: Sequence[str], limits: Limits, progress: Progress
-) -> tuple[list[Slice], dict[int, Header], list[LeftOut], Counter[str], dict[int, int]]:
-    """Slices of all files; what is not DICOM or cannot be read is left out by name."""
-    from inference.errors import RejectedScan
-
+) -> tuple[list[Slice], dict[int, Header], list[LeftOut], list[RejectedScan], dict[int, int]]:
+    """Slices of all files; what is not DICOM is left out. A file that cannot be read is a fault, unless it is known to be no CT."""
     slices: list[Slice] = []
     headers: dict[int, Header] = {}
     left_out: list[LeftOut] = []
-    unreadable: Counter[str] = Counter()
+    faults: list[RejectedScan] = []
     sizes: dict[int, int] = {}
     for number, path in enumerate(files):
         if number % 50 == 0:
@@ -75,16 +72,20 @@ def _headers(
             headers[number] = header
             header.inflated = b"" if header.inflated is not None else None
             one = read_slice(header, number)
+            if header.fault and (one.sop_class not in ("", CT, *ENHANCED) or one.modality not in ("", "CT")):
+                left_out.append(LeftOut(number, header.fault.code))
+                continue
+            if header.fault:
+                raise header.fault
             slices += expand(path, one) if one.sop_class in ENHANCED and one.pixel_tag else [one]
         except RejectedScan as refusal:
-            left_out.append(LeftOut(number, refusal.code))
-            unreadable[refusal.code] += 1
+            faults.append(refusal)
         except OSError:
-            left_out.append(LeftOut(number, "unreadable"))
+            faults.append(rejected("unreadable", "a file of the scan cannot be opened"))
         finally:
             if descriptor >= 0:
                 os.close(descriptor)
-    return slices, headers, left_out, unreadable, sizes
+    return slices, headers, left_out, faults, sizes
 
 
 def _assemble(
@@ -101,6 +102,7 @@ def _assemble(
     _check(group, sizes, limits)
     decoder = Decoder()
     arranged = _arrange(slices, files, decoder, warnings)
+    warnings += _notes(group, arranged, len(arranged.order))
     count, spacing = len(arranged.order), first.spacing or (0.0, 0.0)
     check_spacing((arranged.step_mm, spacing[0], spacing[1]), (count, first.rows, first.columns))
     sheared = arranged.shear_mm != (0.0, 0.0)
@@ -120,7 +122,6 @@ def _assemble(
     if sheared:
         header["tilt_corrected_degrees"] = round(arranged.tilt_degrees, 3)
         warnings.append(f"tilt_corrected: the slices were sheared by {arranged.tilt_degrees:.1f} degrees and were set upright")
-    warnings += _notes(group, arranged, count)
     geometry = _grid(arranged, (count, rows, columns), spacing, sheared)
     ordered = [slices[which] for which in arranged.order]
     uids = {"study": first.study_uid, "series": first.series_uid, "frame_of_reference": first.frame_uid, "sop_class": first.sop_class}
@@ -158,8 +159,6 @@ def _arrange(slices: list[Slice], files: Sequence[str], decoder: Decoder, warnin
     groups = stack.doubles((positions @ normal)[order])
     keep, dropped = [int(order[members[0]]) for members in groups], []
     if len(groups) < len(slices):
-        if len(groups) == 1 and np.ptp(positions, axis=0).max() < 0.01 and len(slices) > 1:
-            pass
         for members in groups:
             same = [int(order[m]) for m in members]
             if len(same) > 1 and len({_digest(files[slices[i].file], slices[i], decoder) for i in same}) > 1:
@@ -211,9 +210,11 @@ def _notes(group: Group, arranged: stack.Stack, count: int) -> list[str]:
         numbers = [group.slices[i].instance for i in arranged.order]
         jumps = {abs(b - a) for a, b in pairwise(numbers) if a is not None and b is not None}
         thick = first.thickness if first.thickness and first.thickness > 0 else travel
-        skipped = len(jumps) == 1 and min(jumps) > 1 and travel > 1.5 * thick
+        skipped = len(jumps) == 1 and min(jumps) > 1
         if skipped or (ratio > 1.5 and abs(ratio - round(ratio)) < 0.05):
-            raise rejected("missing_slices", f"the slices are {travel:.3g} mm apart where the header says {first.between or thick:.3g} mm")
+            raise rejected(
+                "missing_slices", f"slices were taken out evenly: the rest is numbered or spaced ({travel:.3g} mm) in even jumps"
+            )
         if travel > 1.5 * thick:
             notes.append(f"slice_gaps: slices of {thick:.3g} mm lie {travel:.3g} mm apart")
     if count < FEW_SLICES:

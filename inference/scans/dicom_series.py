@@ -2,8 +2,8 @@
 
 The rules, in order: only original or reformatted grey CT slices count; slices are grouped by series, frame of reference,
 image type, size, pixel spacing and orientation; among groups of at least a quarter of the largest group's slices the one
-that names a contrast agent wins, then the one that covers the longest distance in the thinnest slices, then the lowest
-series number.
+that names a contrast agent wins, then original before reformatted slices, then the one that covers the longest distance in
+the thinnest slices, then the lowest series number.
 """
 
 from collections import Counter
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from inference.errors import RejectedScan
 from inference.scans.codes import rejected
 from inference.scans.dicom_slice import Slice
 
@@ -75,7 +76,7 @@ def why_not(one: Slice) -> str:
         return "not_ct" if one.rows and one.modality not in ("CT", "") else "no_pixels"
     if "LOCALIZER" in kinds or "SCOUT" in kinds:
         return "localizer_only"
-    if one.sop_class.startswith(_CAPTURE) or kinds & _SCREENS:
+    if (one.sop_class + ".").startswith(_CAPTURE + ".") or kinds & _SCREENS:
         return "secondary_capture"
     if one.modality != "CT" or (one.sop_class and one.sop_class != CT and one.sop_class not in ENHANCED):
         return "not_ct"
@@ -147,11 +148,11 @@ def choose(groups: list[Group]) -> tuple[Group, list[str]]:
     return chosen, warnings
 
 
-def _merit(group: Group) -> tuple[bool, float, int, int]:
+def _merit(group: Group) -> tuple[bool, bool, float, int, int]:
     coverage, count = group.coverage_mm(), sum(one.frames for one in group.slices)
     step = coverage / (count - 1) if count > 1 and coverage else 10.0
     fineness = round(min(coverage, 400.0) / 50.0) - (0 if step <= 1.6 else 3 if step <= 3.5 else 5)
-    return group.contrast, float(fineness), count, -(group.first.series_number or 0)
+    return group.contrast, "ORIGINAL" in group.first.image_type[:1], float(fineness), count, -(group.first.series_number or 0)
 
 
 def _check_angles(chosen: Group, rest: list[Group]) -> None:
@@ -170,7 +171,7 @@ def _check_angles(chosen: Group, rest: list[Group]) -> None:
                 )
 
 
-def no_candidate(left_out: list[LeftOut], unreadable: Counter[str]) -> Exception:
+def no_candidate(left_out: list[LeftOut]) -> RejectedScan:
     """The rejection when nothing in the folder is a CT slice: the reason that most helps."""
     reasons = Counter(item.reason for item in left_out)
     for code, found in (
@@ -185,6 +186,6 @@ def no_candidate(left_out: list[LeftOut], unreadable: Counter[str]) -> Exception
         if reasons[code]:
             return rejected(code, found)
     for code in ("too_nested", "too_large", "truncated", "damaged"):
-        if unreadable[code]:
-            return rejected(code, f"{unreadable[code]} DICOM files cannot be read and nothing else is there")
+        if reasons[code]:
+            return rejected(code, "no file can be read as a scan")
     return rejected("not_an_image", "nothing in the files is a scan")

@@ -64,8 +64,7 @@ def read_nifti(path: str, *, limits: Limits, allocate: Allocate, progress: Progr
     )
     slope = fields["slope"] if fields["slope"] not in (0.0,) else 1.0
     array, warnings = finish(stored, allocate, slope=slope, intercept=fields["inter"] if fields["slope"] not in (0.0,) else 0.0)
-    few = [f"too_few_slices: {shape[0]} slice"] if min(shape) < 2 else []
-    return Parsed(array, geometry, "nifti", {}, warnings=notes + few + warnings)
+    return Parsed(array, geometry, "nifti", {}, warnings=notes + warnings)
 
 
 def _gzipped(path: str) -> bool:

@@ -9,7 +9,7 @@ from inference.scans.codes import rejected
 from inference.scans.parsed import Allocate
 
 AIR_HU = -1024
-_LOOKS_HU = (-500.0, 100.0)
+_LOOKS_HU, _SURELY_HU, FEW_SLICES = (-20.0, 50.0), (-150.0, 150.0), 8
 
 
 def finish(
@@ -20,8 +20,8 @@ def finish(
     Returns
     -------
     tuple of array and list of str
-        int16 when the values are whole and in range or look like HU (then rounded, below −1024 cut), else float32; warnings
-        `not_hu`, `blank_image`, `rounded`.
+        int16 when the values are whole and in range or are surely HU (then rounded, below −1024 cut), else float32; warnings
+        `not_hu`, `blank_image`, `too_few_slices`, `rounded`.
 
     Raises
     ------
@@ -40,8 +40,11 @@ def finish(
     looks_hu = low <= _LOOKS_HU[0] and high >= _LOOKS_HU[1]
     if not looks_hu:
         warnings.append(f"not_hu: values from {low:.4g} to {high:.4g} do not look like HU (a mask, a crop or another unit)")
+    if min(shape) < FEW_SLICES:
+        warnings.append(f"too_few_slices: {min(shape)} slice{'s' if min(shape) > 1 else ''}; a reconstruction needs at least {FEW_SLICES}")
+    surely_hu = low <= _SURELY_HU[0] and high >= _SURELY_HU[1]
     whole = not floating or _all_whole(stored, slope, intercept)
-    if (whole and low >= -32768 and high <= 32767) or (looks_hu and max(-low, high) < 1e5):
+    if (whole and low >= -32768 and high <= 32767) or (surely_hu and max(-low, high) < 1e5):
         if not whole:
             warnings.append("rounded: fractions of HU were rounded")
         array = allocate(shape, "int16")
@@ -50,7 +53,7 @@ def finish(
             if slope != 1 or intercept != 0 or plane.dtype.kind == "f" or plane.dtype.itemsize > 2 or plane.dtype == np.uint16:
                 plane = np.clip(np.rint(plane * float(slope) + float(intercept)), -32768, 32767)
             array[index] = plane
-        if looks_hu and low < AIR_HU:
+        if surely_hu and low < AIR_HU:
             np.maximum(array, np.int16(AIR_HU), out=array)
         return array, warnings
     array = allocate(shape, "float32")
