@@ -151,13 +151,9 @@ def _load_old_values(db_session: Session, _context: Any, _instances: Any) -> Non
 
 @event.listens_for(Session, "after_flush")
 def _write_entries(db_session: Session, _context: Any) -> None:
-    batch = db_session.info.get("batch_rows")
     acts: list[dict[str, Any]] = []
     for row in db_session.new:
         if _is_audited(row):
-            if batch is not None and getattr(row, "batch_id", None):
-                batch.append(row)
-                continue
             acts.append({"operation": "insert", "entity": row.__tablename__, "entity_id": _key(row), "old": None, "new": _values(row)})
     for row in db_session.dirty:
         if _is_audited(row) and db_session.is_modified(row):

@@ -18,6 +18,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, StaticPool
 from sqlmodel import Session
 
+import db.locks  # noqa: F401  its listener refuses changes to a locked study
 from db.audit import Actor, attach, settle
 from db.errors import DatabaseFull, DatabaseUnreachable
 

@@ -32,3 +32,9 @@ class UnauditedChange(DatabaseError, RuntimeError):
 
 class DatabaseFull(DatabaseError, OSError):
     """The disk is full: nothing of this transaction was kept."""
+
+
+class StudyLocked(DatabaseError, PermissionError):
+    """A write to a study whose data are closed."""
+
+    exit_status = 5

@@ -50,6 +50,11 @@ def newest() -> str:
     return head
 
 
+def is_known(revision: str) -> bool:
+    """Whether this program has the steps from a revision; false for a newer program's."""
+    return revision in {step.revision for step in ScriptDirectory(str(FOLDER)).walk_revisions()}
+
+
 def current(engine: Engine) -> str | None:
     """The revision the database has; None when it is empty."""
     with engine.execution_options(read_only=True).connect() as connection:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from db.backup import copy_sqlite
 from db.engine import database_url, open_engine
-from db.migrate import current, require_current, upgrade
+from db.migrate import current, is_known, newest, require_current, upgrade
 
 
 @dataclass(frozen=True)
@@ -51,16 +52,21 @@ def anchor_path(home: Path) -> Path:
 
 
 def open_home(path: Path) -> Home:
-    """Open a home; an empty database gets its tables, an outdated one is refused with the command that upgrades it.
+    """Open a home. An empty database gets its tables; an outdated SQLite file is copied to `backups` and upgraded.
 
     Raises
     ------
     db.errors.SchemaMismatch
-        When the database has another revision than this program.
+        When a PostgreSQL database has another revision than this program: several servers may use it, so upgrading is
+        somebody's decision (`gilbreth study upgrade`), or when the database is newer than the program.
     """
     path.mkdir(parents=True, exist_ok=True)
     engine = open_engine(database_url(path), anchor=anchor_path(path))
-    if current(engine) is None:
+    have = current(engine)
+    if have is None:
+        upgrade(engine)
+    elif have != newest() and is_known(have) and engine.dialect.name == "sqlite":
+        copy_sqlite(engine, path / "backups" / f"before-{newest()}-from-{have}.sqlite")
         upgrade(engine)
     require_current(engine)
     return Home(path, engine)

@@ -45,6 +45,7 @@ class Case(SQLModel, table=True):
     scanned_at: AwareDatetime | None = Field(default=None, sa_type=UTC)
     enrolled_at: AwareDatetime = Field(sa_type=UTC)
     withdrawn_at: AwareDatetime | None = Field(default=None, sa_type=UTC)
+    batch_id: str | None = Field(default=None, foreign_key="import_batch.id", max_length=16)
 
 
 class Screening(SQLModel, table=True):

@@ -59,6 +59,7 @@ class ImageSet(SQLModel, table=True):
     problem: str | None = Field(default=None, max_length=500)
     calibration: bool = Field(default=False)
     created_at: AwareDatetime = Field(sa_type=UTC)
+    batch_id: str | None = Field(default=None, foreign_key="import_batch.id", max_length=16)
 
 
 class Job(SQLModel, table=True):

@@ -67,3 +67,4 @@ class Rating(SQLModel, table=True):
     amendment: int = Field(default=0, ge=0)
     amend_reason: str | None = Field(default=None, max_length=500)
     rated_at: AwareDatetime = Field(sa_type=UTC)
+    batch_id: str | None = Field(default=None, foreign_key="import_batch.id", max_length=16)

@@ -116,6 +116,7 @@ class Event(SQLModel, table=True):
     source: EventSource = Field(sa_type=String(20))
     software_version: str = Field(max_length=40)
     key: str = Field(max_length=100, unique=True, min_length=1)
+    batch_id: str | None = Field(default=None, foreign_key="import_batch.id", max_length=16)
 
 
 class Lease(SQLModel, table=True):
