@@ -1,0 +1,507 @@
+"""Names by graph and position: which branch of the tree is which artery.
+
+LPS: x grows to the patient's left, y to the back, z to the head. A rule that does not find its landmark gives no name.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from inference.anatomy import NUMBERS
+from inference.naming.midline import Midline
+from inference.naming.tree import VesselTree
+
+Array = npt.NDArray[Any]
+SIDES = ("r", "l")
+
+ARCH_RADIUS_MM = 6.9
+"""Narrower trunks are branches of the arch."""
+
+ARCH_SHARE = 0.62
+GROWS_ALONG = {"external_carotid", "middle_cerebral", "anterior_cerebral", "posterior_cerebral"}
+"""Arteries whose side branches carry their name; side branches of the others stay unnamed."""
+
+
+class Namer:
+    """Gives labels to the branches of one tree, landmark by landmark."""
+
+    def __init__(self, tree: VesselTree, midline: Midline, *, bottom_mm: float, top_mm: float) -> None:
+        self.tree, self.midline, self.bottom_mm, self.top_mm = tree, midline, bottom_mm, top_mm
+        self.label = np.zeros(len(tree.branches), int)
+        self.notes: dict[str, Any] = {}
+        self.arch = self._find_arch()
+        self.roots = self._find_roots()
+        self.confluence: int | None = None
+        self.basilar_top: int | None = None
+        self.termini: dict[str, int] = {}
+        self.spines: dict[str, list[int]] = {}
+
+    # helpers -------------------------------------------------------------------------------------------------------
+
+    def left(self, node: int) -> float:
+        """How far a node lies to the left of the midline. [mm]"""
+        return float(self.midline.left_of(self.tree.nodes_mm[node])[0])
+
+    def side_of(self, track: Array) -> str:
+        """Side of most of a track."""
+        return "l" if float(np.median(self.midline.left_of(track))) > 0 else "r"
+
+    def give(self, name: str, numbers: Iterable[int]) -> None:
+        """Name branches that have no name yet."""
+        for number in numbers:
+            if not self.label[number]:
+                self.label[number] = NUMBERS[name]
+
+    def named(self, *names: str) -> set[int]:
+        """Branches that carry one of the names."""
+        return set(np.flatnonzero(np.isin(self.label, [NUMBERS[name] for name in names])).tolist())
+
+    def nodes_in(self, numbers: Iterable[int]) -> set[int]:
+        """End nodes of branches."""
+        return {node for number in numbers for node in (self.tree.branches[number].start, self.tree.branches[number].end)}
+
+    # arch and roots ------------------------------------------------------------------------------------------------
+
+    def _find_arch(self) -> set[int]:
+        """Branches as wide as an aorta, in the lower half of the tree."""
+        radius = np.array([0.0 if branch.jump else branch.radius_mm for branch in self.tree.branches])
+        if not len(radius) or radius.max() < ARCH_RADIUS_MM:
+            return set()
+        height = np.array([branch.points_mm[:, 2].mean() for branch in self.tree.branches])
+        wide = radius >= max(ARCH_RADIUS_MM, ARCH_SHARE * radius.max())
+        low = height < self.bottom_mm + 0.5 * (self.top_mm - self.bottom_mm)
+        return set(np.flatnonzero(wide & low).tolist())
+
+    def _find_roots(self) -> list[int]:
+        """Where blood enters: the arch, else the lower ends of what is cut by the lower face, or of what is lowest."""
+        self.give("aortic_arch", self.arch)
+        if self.arch:
+            return sorted(self.nodes_in(self.arch))
+        nodes, leaves = self.tree.nodes_mm, self.tree.leaves
+        if not len(leaves):
+            return []
+        cut = [int(leaf) for leaf in leaves if nodes[leaf, 2] < self.bottom_mm + 6.0]
+        return cut or [int(leaves[nodes[leaves, 2].argmin()])]
+
+    # vertebrals and basilar ----------------------------------------------------------------------------------------
+
+    def find_confluence(self) -> None:
+        """The lowest node near the midline that two trunks from both sides reach from below, with a third going up."""
+        nodes, options = self.tree.nodes_mm, []
+        for node in np.flatnonzero(self.tree.degree >= 3):
+            if abs(self.left(int(node))) > 16.0 or node in self.roots or nodes[node, 2] < self._arch_top() + 70.0:
+                continue
+            legs = self._legs(int(node))
+            right = [leg for leg in legs if leg[0] == "r"]
+            left = [leg for leg in legs if leg[0] == "l"]
+            up = self._midline_run_up(int(node), {leg[1] for leg in legs})
+            if right and left and up is not None:
+                options.append((float(nodes[node, 2]), int(node), min(right, key=lambda leg: leg[2]), min(left, key=lambda leg: leg[2]), up))
+        if not options:
+            return
+        _, self.confluence, right_leg, left_leg, up = min(options, key=lambda option: option[0])
+        for side, leg in (("r", right_leg), ("l", left_leg)):
+            self.spines[f"vertebral_{side}"] = leg[3]
+        self.notes["confluence"] = True
+
+    def _legs(self, node: int) -> list[tuple[str, int, float, list[int]]]:
+        """Ways from a node down to a root, one per branch that leaves it: side, first branch, cost, path from the root."""
+        tree, found = self.tree, []
+        cost, by = tree.walk(self.roots, without_nodes={node})
+        for number in tree.at[node]:
+            there = tree.branches[number].other(node)
+            if there == node or not np.isfinite(cost[there]):
+                continue
+            path = [*tree.path(by, there), number]
+            track = tree.track(path, node)[::-1]
+            near = track[_arc(track) < 45.0]
+            drop = float(track[0, 2] - near[:, 2].min())
+            aside = float(np.median(self.midline.left_of(near)))
+            reaches_bottom = track[:, 2].min() < self.bottom_mm + 6.0
+            if drop < (8.0 if reaches_bottom else 15.0) or abs(self.midline.left_of(near)).max() < 5.0:
+                continue
+            if near[:, 1].mean() < track[0, 1] - 6.0:
+                continue  # a vertebral artery comes from behind or from the side, never from the front
+            found.append(("l" if aside > 0 else "r", number, float(cost[there]), path))
+        return found
+
+    def _midline_run_up(self, node: int, legs: set[int]) -> int | None:
+        """A branch that leaves upwards and stays near the midline."""
+        tree = self.tree
+        for number in tree.at[node]:
+            branch = tree.branches[number]
+            if number in legs and len(tree.at[node]) <= 3:
+                continue
+            points = branch.points_mm if branch.start == node else branch.points_mm[::-1]
+            near = points[_arc(points) < 25.0]
+            rise = float(near[-1, 2] - near[0, 2])
+            if rise > 2.0 and abs(self.midline.left_of(near) - self.left(node)).max() < 9.0:
+                return number
+        return None
+
+    def name_posterior(self) -> None:
+        """Basilar and posterior cerebral arteries above the confluence."""
+        if self.confluence is None:
+            return
+        tree, nodes = self.tree, self.tree.nodes_mm
+        below = set(self.spines["vertebral_r"]) | set(self.spines["vertebral_l"])
+        blocked = below | self.named("aortic_arch")
+        cost, by = tree.walk([self.confluence], without_branches=blocked)
+        base = nodes[self.confluence]
+        best: dict[str, tuple[float, int]] = {}
+        for leaf in tree.leaves:
+            if not np.isfinite(cost[leaf]) or cost[leaf] > 600.0:
+                continue
+            track = tree.track(tree.path(by, int(leaf)), int(leaf))
+            if not self._is_posterior(track, base):
+                continue
+            aside = self.midline.left_of(track)
+            side = "l" if aside[np.abs(aside).argmax()] > 0 else "r"
+            if float(track[-1, 1]) > best.get(side, (-np.inf, 0))[0]:
+                best[side] = (float(track[-1, 1]), int(leaf))
+        self._split_basilar(by, best)
+
+    def _is_posterior(self, track: Array, base: Array) -> bool:
+        """Whether a way from the confluence climbs 12 mm or more, swings to a side and then goes back past where it began."""
+        climbs = track[:, 2].max() > base[2] + 10.0
+        return bool(climbs and track[-1, 1] > base[1] + 15.0 and np.abs(self.midline.left_of(track)).max() < 45.0)
+
+    def _split_basilar(self, by: Array, best: dict[str, tuple[float, int]]) -> None:
+        tree = self.tree
+        paths = {side: tree.path(by, leaf) for side, (_, leaf) in best.items()}
+        if len(paths) == 2:
+            trunk = _shared(paths["r"], paths["l"])
+        else:
+            assert self.confluence is not None
+            trunk = self._midline_trunk(next(iter(paths.values()))) if paths else self._climb(self.confluence)
+        self.give("basilar", trunk)
+        end = self.confluence
+        for number in trunk:
+            end = tree.branches[number].other(int(end)) if end is not None else None
+        self.basilar_top = end
+        for side, path in paths.items():
+            self.spines[f"posterior_cerebral_{side}"] = path[len(trunk) :]
+            self.give(f"posterior_cerebral_{side}", path[len(trunk) :])
+
+    def _midline_trunk(self, path: list[int]) -> list[int]:
+        """The first branches of a path, as long as they stay within 6 mm of the midline of the confluence."""
+        assert self.confluence is not None
+        trunk, middle = [], self.left(self.confluence)
+        for number in path:
+            if abs(self.midline.left_of(self.tree.branches[number].points_mm) - middle).max() > 7.0:
+                break
+            trunk.append(number)
+        return trunk
+
+    def _climb(self, node: int) -> list[int]:
+        """Upwards from the confluence along the widest branches near the midline, at most 45 mm."""
+        trunk: list[int] = []
+        used = set(self.spines["vertebral_r"]) | set(self.spines["vertebral_l"])
+        while self.tree.length(trunk) < 45.0:
+            onward = [
+                number
+                for number in self.tree.at[node]
+                if number not in used
+                and not self.tree.branches[number].jump
+                and self.tree.nodes_mm[self.tree.branches[number].other(node), 2] > self.tree.nodes_mm[node, 2]
+                and abs(self.midline.left_of(self.tree.branches[number].points_mm) - self.left(node)).max() < 7.0
+            ]
+            if not onward:
+                break
+            number = max(onward, key=lambda item: self.tree.branches[item].radius_mm)
+            trunk.append(number)
+            used.add(number)
+            node = self.tree.branches[number].other(node)
+        return trunk
+
+    # carotids ------------------------------------------------------------------------------------------------------
+
+    def head_floor_mm(self) -> float:
+        """z above which a vessel near the midline is inside the skull: 20 mm over the confluence, if that was found."""
+        if self.confluence is not None:
+            return float(self.tree.nodes_mm[self.confluence, 2]) + 20.0
+        return float("inf")
+
+    def find_carotids(self) -> None:
+        """The ways from a root to the front of the midline inside the skull: common, internal and anterior cerebral in one.
+
+        Where both anterior cerebral arteries hang on one carotid, the other one ends opposite the first one's terminus.
+        """
+        ahead = self._ways_to_front()
+        for side, (_, leaf, path) in ahead.items():
+            self._split_carotid(side, path, leaf)
+        for side, other in (("r", "l"), ("l", "r")):
+            if side not in self.termini and other in self.termini:
+                self._find_opposite(side, other)
+
+    def _ways_to_front(self) -> dict[str, tuple[float, int, list[int]]]:
+        tree, floor = self.tree, self.head_floor_mm()
+        cost, by = tree.walk(self.roots, without_branches=self._posterior_branches())
+        ahead: dict[str, tuple[float, int, list[int]]] = {}
+        for leaf in tree.leaves:
+            place = tree.nodes_mm[leaf]
+            if not np.isfinite(cost[leaf]) or place[2] < floor or abs(self.left(int(leaf))) > 14.0:
+                continue
+            path = tree.path(by, int(leaf))
+            side = self._carotid_side(tree.track(path, int(leaf)), floor)
+            score = float(place[2] - place[1])
+            if side and score > ahead.get(side, (-np.inf, 0, []))[0]:
+                ahead[side] = (score, int(leaf), path)
+        return ahead
+
+    def _find_opposite(self, side: str, other: str) -> None:
+        """The carotid that passes within 15 mm of the mirrored terminus of the other one, on its way to the far side."""
+        tree, sign = self.tree, (1.0 if side == "l" else -1.0)
+        goal = self.midline.mirrored(tree.nodes_mm[self.termini[other]])
+        named = set(np.flatnonzero(self.label).tolist()) - self.arch
+        cost, by = tree.walk(self.roots, without_branches=named | self._posterior_branches())
+        best: tuple[float, int, list[int]] = (22.0, -1, [])
+        for leaf in tree.leaves:
+            if not np.isfinite(cost[leaf]) or tree.nodes_mm[leaf, 2] < self.head_floor_mm() - 8.0:
+                continue
+            path = tree.path(by, int(leaf))
+            away = np.linalg.norm(tree.nodes_mm[tree.nodes_of(path, int(leaf))] - goal, axis=1).min()
+            reach = sign * self.left(int(leaf))
+            if away < 15.0 and reach > best[0]:
+                best = (reach, int(leaf), path)
+        _, leaf, path = best
+        if not path:
+            return
+        nodes = tree.nodes_of(path, leaf)
+        terminus = int(np.linalg.norm(tree.nodes_mm[nodes] - goal, axis=1).argmin())
+        parts = tree.side_parts(path, blocked=named | self._posterior_branches())
+        self.give(f"middle_cerebral_{side}", path[terminus:])
+        for node in nodes[terminus + 1 :]:
+            self.give(f"middle_cerebral_{side}", parts.get(node, []))
+        self._name_below_terminus(side, path, nodes, parts, terminus)
+
+    def _posterior_branches(self) -> set[int]:
+        """Branches of the posterior circulation and, with a known confluence, all that touches it."""
+        taken = self.named("basilar", "posterior_cerebral_r", "posterior_cerebral_l")
+        return taken | (set(self.tree.at[self.confluence]) if self.confluence is not None else set())
+
+    def _carotid_side(self, track: Array, floor_mm: float) -> str | None:
+        """Side of the part of a way that climbs through the skull base, or None when it does not come from below."""
+        climb = track[(track[:, 2] < floor_mm) & (track[:, 2] > floor_mm - 70.0)]
+        if len(climb) < 20 or np.ptp(climb[:, 2]) < 10.0:
+            return None
+        return self.side_of(climb)
+
+    def _split_carotid(self, side: str, spine: list[int], leaf: int) -> None:
+        """Terminus and bifurcation on a way to the front; names common, internal, external, middle and anterior."""
+        nodes = self.tree.nodes_of(spine, leaf)
+        parts = self.tree.side_parts(spine, blocked=self._posterior_branches() | self.named("aortic_arch"))
+        terminus = self._terminus(side, nodes, parts)
+        if terminus is None:
+            return
+        self.give(f"middle_cerebral_{side}", parts[nodes[terminus]])
+        self.spines[f"anterior_cerebral_{side}"] = spine[terminus:]
+        self._name_below_terminus(side, spine, nodes, parts, terminus)
+
+    def _name_below_terminus(self, side: str, spine: list[int], nodes: list[int], parts: dict[int, list[int]], terminus: int) -> None:
+        """Common, internal and external carotid on a way whose terminus is known."""
+        self.termini[side] = nodes[terminus]
+        fork = self._carotid_fork(nodes[: terminus + 1], parts)
+        start = fork if fork is not None else self._last_certain(nodes, terminus)
+        self.give(f"internal_carotid_{side}", spine[start:terminus])
+        self.spines[f"common_carotid_{side}"] = spine[:fork] if fork is not None else []
+        if fork is None:
+            return
+        for node in nodes[fork:terminus]:
+            # the internal carotid has no branch in the neck: what seems to hang on it there is the external one touching it
+            if node == nodes[fork] or self.tree.nodes_mm[node, 2] < self.head_floor_mm() - 25.0:
+                self.give(f"external_carotid_{side}", parts.get(node, []))
+
+    def _carotid_fork(self, nodes: list[int], parts: dict[int, list[int]]) -> int | None:
+        """Place on the way where the external carotid leaves: the longest side tree between root and skull base."""
+        tree, best = self.tree, (25.0, None)
+        floor = self.head_floor_mm()
+        for place, node in enumerate(nodes[1:-1], start=1):
+            part = parts.get(node)
+            if not part or tree.nodes_mm[node, 2] > floor - 25.0:
+                continue
+            points = np.concatenate([tree.branches[number].points_mm for number in part])
+            rises = points[:, 2].max() - tree.nodes_mm[node, 2]
+            if rises < 12.0 or (self.arch and tree.nodes_mm[node, 2] < self._arch_top() + 45.0):
+                continue
+            if tree.length(part) > best[0]:
+                best = (tree.length(part), place)
+        return self._below_loop(nodes, parts, best[1])
+
+    def _below_loop(self, nodes: list[int], parts: dict[int, list[int]], fork: int | None) -> int | None:
+        """The true fork where the external carotid runs beside the internal one, touches it and leaves again higher up."""
+        for place in range(1, fork or 0):
+            for number in parts.get(nodes[place], []):
+                branch = self.tree.branches[number]
+                there = branch.other(nodes[place])
+                if not branch.jump and branch.length_mm > 8.0 and there in nodes[fork:] and branch.radius_mm > 1.0:
+                    return place
+        return fork
+
+    def _arch_top(self) -> float:
+        return max((float(self.tree.branches[number].points_mm[:, 2].max()) for number in self.arch), default=-np.inf)
+
+    def _terminus(self, side: str, nodes: list[int], parts: dict[int, list[int]]) -> int | None:
+        """Place on the way where the part that reaches farthest to the side leaves: the middle cerebral artery."""
+        sign, best, floor = (1.0 if side == "l" else -1.0), (22.0, None), self.head_floor_mm() - 8.0
+        for place, node in enumerate(nodes[:-1]):
+            if self.tree.nodes_mm[node, 2] < floor or not parts.get(node):
+                continue
+            points = np.concatenate([self.tree.branches[number].points_mm for number in parts[node]])
+            reach = float((sign * self.midline.left_of(points)).max())
+            if reach > best[0]:
+                best = (reach, place)
+        return best[1]
+
+    def _last_certain(self, nodes: list[int], terminus: int) -> int:
+        """Without a bifurcation in the field, only the last 90 mm below the terminus are surely internal carotid."""
+        place, length = terminus, 0.0
+        while place > 0 and length < 90.0:
+            place -= 1
+            length += float(np.linalg.norm(self.tree.nodes_mm[nodes[place + 1]] - self.tree.nodes_mm[nodes[place]]))
+        return place
+
+    def name_anterior(self) -> None:
+        """Anterior cerebral arteries, each up to where the other terminus is nearer, and what joins them at the midline."""
+        tree = self.tree
+        if not self.termini:
+            return
+        blocked = set(np.flatnonzero(self.label).tolist())
+        reach = {side: tree.walk([node], without_branches=blocked, by_length=True)[0] for side, node in self.termini.items()}
+        far = np.full(len(tree.nodes_mm), np.inf)
+        right, left = reach.get("r", far), reach.get("l", far)
+        bridges = []
+        for number, branch in enumerate(tree.branches):
+            ends = [branch.start, branch.end]
+            if number in blocked or not np.isfinite(np.minimum(right[ends], left[ends])).any():
+                continue
+            nearer = {"r" if right[node] <= left[node] else "l" for node in ends}
+            middle = float(np.abs(self.midline.left_of(branch.points_mm)).max())
+            if len(nearer) == 2 and branch.length_mm < 14.0 and middle < 14.0:
+                bridges.append((branch.length_mm, number))
+            else:
+                start = "r" if right[ends].min() <= left[ends].min() else "l"
+                self.give(f"anterior_cerebral_{start}", [number])
+        if bridges:
+            self.give("anterior_communicating", [number for _, number in sorted(bridges)[:1]])
+
+    def name_posterior_communicating(self) -> None:
+        """The short way between an internal carotid and the posterior cerebral artery of its side."""
+        for side in SIDES:
+            carotid = self.nodes_in(self.named(f"internal_carotid_{side}"))
+            cerebral = self.nodes_in(self.named(f"posterior_cerebral_{side}"))
+            if not carotid or not cerebral:
+                continue
+            blocked = set(np.flatnonzero(self.label).tolist())
+            cost, by = self.tree.walk(sorted(carotid), without_branches=blocked)
+            node = min(cerebral, key=lambda item: cost[item])
+            path = self.tree.path(by, node) if np.isfinite(cost[node]) else []
+            if path and self.tree.length(path) <= 40.0:
+                self.give(f"posterior_communicating_{side}", path)
+
+    # chest ---------------------------------------------------------------------------------------------------------
+
+    def name_chest(self) -> None:
+        """Brachiocephalic trunk, subclavian and common carotid arteries, and the vertebrals up to the confluence."""
+        tree = self.tree
+        vertebral = {side: list(self.spines.get(f"vertebral_{side}", [])) for side in SIDES}
+        carotid = {side: list(self.spines.get(f"common_carotid_{side}", [])) for side in SIDES}
+        arm = {side: self._arm_path(side) for side in SIDES}
+        if self.arch:
+            self._name_trunks(arm, carotid, vertebral)
+        for side in SIDES:
+            self.give(f"common_carotid_{side}", carotid[side])
+            self.give(f"vertebral_{side}", self._beyond(vertebral[side]))
+        self.notes["arms"] = [side for side in SIDES if arm[side]]
+        del tree
+
+    def _beyond(self, path: list[int]) -> list[int]:
+        """The part of a path after its last named branch."""
+        last = max((place for place, number in enumerate(path) if self.label[number]), default=-1)
+        return path[last + 1 :]
+
+    def _arm_path(self, side: str) -> list[int]:
+        """The way from the arch to the end that lies farthest to the side, low in the field."""
+        if not self.arch:
+            return []
+        tree, sign, top = self.tree, (1.0 if side == "l" else -1.0), self._arch_top()
+        cost, by = tree.walk(self.roots, without_branches=set(self._posterior_branches()))
+        best = (40.0, None)
+        for leaf in tree.leaves:
+            place = tree.nodes_mm[leaf]
+            if np.isfinite(cost[leaf]) and abs(place[2] - top) < 90.0 and sign * self.left(int(leaf)) > best[0]:
+                path = tree.path(by, int(leaf))
+                if path and float(np.median([tree.branches[number].radius_mm for number in path])) > 1.8:
+                    best = (sign * self.left(int(leaf)), path)
+        return best[1] or []
+
+    def _name_trunks(self, arm: dict[str, list[int]], carotid: dict[str, list[int]], vertebral: dict[str, list[int]]) -> None:
+        """What two ways from the arch share is the trunk; the first of the right side is the brachiocephalic."""
+        for side in SIDES:
+            arm[side] = [number for number in arm[side] if number not in self.arch]
+            carotid[side] = [number for number in carotid[side] if number not in self.arch]
+            vertebral[side] = [number for number in vertebral[side] if number not in self.arch]
+        low = {side: arm[side] or vertebral[side] for side in SIDES}
+        trunk = _shared(low["r"], carotid["r"])
+        self.give("brachiocephalic_trunk", trunk)
+        for side in SIDES:
+            whole = [number for number in arm[side] if not self.label[number]]
+            if not whole:  # the arm is cut off: what leads to the vertebral before it narrows is subclavian
+                whole = self._wide_start([number for number in vertebral[side] if not self.label[number]])
+            self.give(f"subclavian_{side}", whole)
+
+    def _wide_start(self, path: list[int]) -> list[int]:
+        wide = []
+        for number in path:
+            if self.tree.branches[number].radius_mm < 2.6:
+                break
+            wide.append(number)
+        return wide
+
+    # the rest ------------------------------------------------------------------------------------------------------
+
+    def grow(self) -> None:
+        """Side branches take the name of the artery they hang on where that is the custom; the rest stays unnamed."""
+        tree = self.tree
+        custom = [NUMBERS[f"{name}_{side}"] for name in GROWS_ALONG for side in SIDES]
+        changed = True
+        while changed:
+            changed = False
+            for number, branch in enumerate(tree.branches):
+                if self.label[number] or branch.jump:
+                    continue
+                around = {
+                    int(self.label[other]) for node in (branch.start, branch.end) for other in tree.at[node] if self.label[other]
+                }
+                if len(around) == 1 and next(iter(around)) in custom:
+                    self.label[number] = next(iter(around))
+                    changed = True
+
+    def run(self) -> Array:
+        """All rules in order; labels of the branches (n,), 0 where no rule speaks."""
+        if not self.roots:
+            return self.label
+        self.find_confluence()
+        self.name_posterior()
+        self.find_carotids()
+        self.name_chest()
+        self.name_anterior()
+        self.name_posterior_communicating()
+        self.grow()
+        return self.label
+
+
+def _arc(points: Array) -> Array:
+    return np.concatenate(([0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))))
+
+
+def _shared(first: Collection[int], second: Collection[int]) -> list[int]:
+    """The branches at the start of two paths that are the same."""
+    same = []
+    for one, other in zip(first, second, strict=False):
+        if one != other:
+            break
+        same.append(one)
+    return same

@@ -1,0 +1,209 @@
+"""The vessel graph as naming walks it: nodes, branches, cheap paths, and short jumps over gaps."""
+
+import heapq
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import cKDTree
+
+from inference.graph import Skeleton
+
+Array = npt.NDArray[Any]
+
+JUMP_MM = 12.0
+"""Ends of two pieces are taken for neighbours over at most this gap, for naming only; no voxel is added."""
+
+JUMP_PRICE = 4.0
+
+
+@dataclass
+class Branch:
+    """An edge of the graph while names are given.
+
+    `jump` marks a gap between two pieces. `radius_mm` is the median along the branch.
+    """
+
+    start: int
+    end: int
+    length_mm: float
+    radius_mm: float
+    points_mm: Array
+    jump: bool = False
+
+    def other(self, node: int) -> int:
+        """The node at the other end."""
+        return self.end if node == self.start else self.start
+
+    @property
+    def price(self) -> float:
+        """Cost of walking along: thin branches and jumps are dearer, so that paths keep to trunks."""
+        if self.jump:
+            return JUMP_PRICE * self.length_mm + 5.0
+        return self.length_mm * (1.0 + (0.9 / max(self.radius_mm, 0.3)) ** 2)
+
+
+@dataclass
+class VesselTree:
+    """Nodes (n, 3) in LPS millimetres and branches; paths are lists of branch numbers."""
+
+    nodes_mm: Array
+    degree: Array
+    branches: list[Branch]
+    at: list[list[int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.at = [[] for _ in range(len(self.nodes_mm))]
+        for number, branch in enumerate(self.branches):
+            for node in {branch.start, branch.end}:
+                self.at[node].append(number)
+
+    @property
+    def leaves(self) -> Array:
+        """Numbers of the end nodes."""
+        return np.flatnonzero(self.degree == 1)
+
+    def walk(
+        self,
+        sources: Iterable[int],
+        *,
+        without_nodes: Collection[int] = (),
+        without_branches: Collection[int] = (),
+        by_length: bool = False,
+    ) -> tuple[Array, Array]:
+        """Cheapest cost to every node (infinite where not reached) and the branch it is reached by (−1 at sources)."""
+        cost, by = np.full(len(self.nodes_mm), np.inf), np.full(len(self.nodes_mm), -1)
+        queue = [(0.0, int(source)) for source in sources]
+        for _, source in queue:
+            cost[source] = 0.0
+        heapq.heapify(queue)
+        while queue:
+            paid, here = heapq.heappop(queue)
+            if paid > cost[here]:
+                continue
+            for number in self.at[here]:
+                branch = self.branches[number]
+                there = branch.other(here)
+                onward = paid + (branch.length_mm if by_length else branch.price)
+                if number not in without_branches and there not in without_nodes and onward < cost[there]:
+                    cost[there], by[there] = onward, number
+                    heapq.heappush(queue, (onward, there))
+        return cost, by
+
+    def path(self, by: Array, end: int) -> list[int]:
+        """Branches from the source to `end`, as found by `walk`."""
+        way: list[int] = []
+        while by[end] >= 0:
+            way.append(int(by[end]))
+            end = self.branches[way[-1]].other(end)
+        return way[::-1]
+
+    def nodes_of(self, path: list[int], end: int) -> list[int]:
+        """Nodes along a path in order; `end` is its last."""
+        nodes = [end]
+        for number in reversed(path):
+            nodes.append(self.branches[number].other(nodes[-1]))
+        return nodes[::-1]
+
+    def track(self, path: list[int], end: int) -> Array:
+        """LPS points along a path (n, 3), from the source to `end`."""
+        nodes, parts = self.nodes_of(path, end), []
+        for number, first in zip(path, nodes, strict=False):
+            branch = self.branches[number]
+            parts.append(branch.points_mm if branch.start == first else branch.points_mm[::-1])
+        return np.concatenate(parts) if parts else self.nodes_mm[[end]]
+
+    def side_parts(self, spine: Collection[int], *, blocked: Collection[int] = ()) -> dict[int, list[int]]:
+        """What hangs on each node of a path, when the path's own branches are taken away.
+
+        A branch goes to the node of the path that is nearest along the tree, so that two side trees that touch far out are
+        still two.
+
+        Parameters
+        ----------
+        spine : collection of int
+            Branches of the path.
+        blocked : collection of int
+            Branches that belong to others already.
+
+        Returns
+        -------
+        dict of int to list of int
+            Branches by node; a branch that leads from the path straight back to it hangs on its lower end.
+        """
+        on_spine = sorted({node for number in spine for node in (self.branches[number].start, self.branches[number].end)})
+        closed = set(spine) | set(blocked)
+        cost, by = self.walk(on_spine, without_branches=closed)
+        root = np.full(len(self.nodes_mm), -1)
+        root[on_spine] = on_spine
+        for node in np.argsort(cost, kind="stable"):
+            if np.isfinite(cost[node]) and by[node] >= 0:
+                root[node] = root[self.branches[by[node]].other(int(node))]
+        parts: dict[int, list[int]] = {}
+        for number, branch in enumerate(self.branches):
+            ends = [node for node in (branch.start, branch.end) if np.isfinite(cost[node])]
+            if number in closed or not ends:
+                continue
+            far = max(ends, key=lambda node: cost[node])
+            hangs_on = int(root[far]) if by[far] >= 0 else min(ends, key=lambda node: self.nodes_mm[node, 2])
+            parts.setdefault(hangs_on, []).append(number)
+        return parts
+
+    def length(self, numbers: Iterable[int]) -> float:
+        """Total length of branches without jumps. [mm]"""
+        return sum(self.branches[number].length_mm for number in numbers if not self.branches[number].jump)
+
+
+def tree_of(skeleton: Skeleton) -> VesselTree:
+    """The naming tree of a skeleton: its graph and jumps between the ends of separate pieces."""
+    graph = skeleton.graph
+    nodes = np.array([node.point_mm for node in graph.nodes], float).reshape(-1, 3)
+    degree = np.array([node.degree for node in graph.nodes], int)
+    branches = [
+        Branch(edge.start, edge.end, max(edge.length_mm, 0.1), float(np.median(edge.radius_mm)), edge.points_mm) for edge in graph.edges
+    ]
+    return VesselTree(nodes, degree, branches + _jumps(nodes, degree, branches))
+
+
+def _outward(branches: list[Branch], node: int) -> Array:
+    """Unit direction in which an end node's only branch leaves it."""
+    for branch in branches:
+        if node in (branch.start, branch.end):
+            points = branch.points_mm if branch.end == node else branch.points_mm[::-1]
+            heading = points[-1] - points[max(0, len(points) - 12)]
+            size = float(np.linalg.norm(heading))
+            return heading / size if size > 0 else heading
+    return np.zeros(3)
+
+
+def _component(count: int, branches: list[Branch]) -> Array:
+    """Number of the connected piece of every node."""
+    piece = np.arange(count)
+
+    def root(node: int) -> int:
+        while piece[node] != node:
+            piece[node] = piece[piece[node]]
+            node = int(piece[node])
+        return node
+
+    for branch in branches:
+        piece[root(branch.start)] = root(branch.end)
+    return np.array([root(node) for node in range(count)])
+
+
+def _jumps(nodes: Array, degree: Array, branches: list[Branch]) -> list[Branch]:
+    """From every end to the nearest node of another piece that lies ahead of it."""
+    if len(nodes) < 2:
+        return []
+    piece, tree, found = _component(len(nodes), branches), cKDTree(nodes), []
+    for end in np.flatnonzero(degree == 1):
+        heading = _outward(branches, int(end))
+        for near in tree.query_ball_point(nodes[end], JUMP_MM):
+            gap = nodes[near] - nodes[end]
+            size = float(np.linalg.norm(gap))
+            if piece[near] == piece[end] or size < 1e-6 or float(gap @ heading) < 0.5 * size:
+                continue
+            found.append(Branch(int(end), int(near), size, 0.5, np.stack([nodes[end], nodes[near]]), jump=True))
+    return found
