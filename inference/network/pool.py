@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.network.crops.generator import ARTERY, BONE, CALCIUM, CLASS_BITS, VEIN, Crop, make_crop
+from inference.network.labelled import LabelledCases
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,16 @@ def merge_voxels(crop: Crop, factor: int) -> Crop:
 
 def _produce(out: Any, recipe: CropRecipe, first_seed: int, step: int) -> None:
     """Endless work of one process; the full queue is the brake."""
-    os.nice(5)
-    seed = first_seed
-    while True:
+    os.nice(9)  # the training matters more, and a full pool needs little
+    parent, seed = mp.parent_process(), first_seed
+    while parent is not None and parent.is_alive():
         crop = recipe.make(seed)
-        out.put((seed, crop.hu, crop.labels))
+        while parent.is_alive():  # a parent that was killed does not end its children
+            try:
+                out.put((seed, crop.hu, crop.labels), timeout=5)
+                break
+            except queue.Full:
+                continue
         seed += step
 
 
@@ -90,15 +96,26 @@ class CropPool:
     capacity : int
         Crops held; the oldest leaves. One 96³ crop takes 2.7 MB.
     workers : int
-        Processes that make crops.
+        Processes that make crops; with 0 they are made in this process, when they are wanted.
     reuse : int
         Patches cut from a crop on average before a new one is taken in.
     first_seed : int
         Crops have the seeds from here on, each used once.
+    labelled : LabelledCases, optional
+        Scans that half of the patches are cut from.
     """
 
-    def __init__(self, recipe: CropRecipe, *, capacity: int = 300, workers: int = 1, reuse: int = 8, first_seed: int = 0) -> None:
-        self.recipe, self.reuse, self.next_seed = recipe, reuse, first_seed
+    def __init__(
+        self,
+        recipe: CropRecipe,
+        *,
+        capacity: int = 300,
+        workers: int = 1,
+        reuse: int = 8,
+        first_seed: int = 0,
+        labelled: LabelledCases | None = None,
+    ) -> None:
+        self.recipe, self.reuse, self.next_seed, self.labelled = recipe, reuse, first_seed, labelled
         self._store: deque[Crop] = deque(maxlen=capacity)
         self._processes: list[BaseProcess] = []
         # spawn: a forked child of a process that has used OpenMP hangs
@@ -122,6 +139,10 @@ class CropPool:
         return len(self._store)
 
     def _take(self, *, wait_seconds: float) -> bool:
+        if not self._processes:
+            self._store.append(self.recipe.make(self.next_seed))
+            self.next_seed += 1
+            return True
         try:
             seed, hu, labels = self._queue.get(timeout=wait_seconds) if wait_seconds else self._queue.get_nowait()
         except queue.Empty:
@@ -135,8 +156,12 @@ class CropPool:
         while not self._store:
             if not self._take(wait_seconds=300):
                 raise RuntimeError("no training crop was made within 300 s; see the messages of the worker processes")
-        if len(self._store) < (self._store.maxlen or 0) // 4 or rng.random() < 1 / self.reuse:
+        growing = len(self._store) < (self._store.maxlen or 0) // 4
+        if rng.random() < (0.4 if growing else 1 / self.reuse):
             self._take(wait_seconds=0)
+        if self.labelled is not None and rng.random() < 0.5:
+            crop = self.labelled.crop(rng, self.recipe.size)
+            return cut_patch(rng, crop if self.recipe.pooling == 1 else merge_voxels(crop, self.recipe.pooling), size)
         return cut_patch(rng, self._store[int(rng.integers(len(self._store)))], size)
 
 

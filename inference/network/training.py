@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from inference.errors import MissingPart
 from inference.network.architecture import NetworkPlan, ResidualUNet, windowed
 from inference.network.crops.generator import Crop
+from inference.network.labelled import LabelledCases
 from inference.network.losses import LossParts, segmentation_loss
 from inference.network.pool import CropPool, CropRecipe, vary_contrast
 from inference.network.validation import Score, validate
@@ -36,6 +38,12 @@ class TrainingPlan:
         Patches in a step.
     seed : int
         Of the weights and the order of patches; crops count from `seed × 10⁸`.
+    workers : int
+        Processes that make crops; runs of a few steps make them themselves.
+    threads : int
+        CPU threads of the training; 0 leaves it to torch.
+    validate_every, save_every : int
+        Steps between validations and between checkpoints; the last step always has both.
     """
 
     steps: int = 20_000
@@ -45,8 +53,8 @@ class TrainingPlan:
     batch: int = 2
     seed: int = 0
     workers: int = 1
-    threads: int = 2
-    validate_every: int = 250
+    threads: int = 0
+    validate_every: int = 500
     save_every: int = 100
 
 
@@ -60,6 +68,19 @@ class TrainingState:
     step: int = 0
     seconds: float = 0.0
     next_seed: int = 0
+
+
+def choose_device(name: str) -> str:
+    """Turn `auto` into what the machine has; CUDA asked for and absent is an error.
+
+    Examples
+    --------
+    >>> choose_device("cpu")
+    'cpu'
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise MissingPart("no CUDA device is visible to torch; use --device cpu, or install a CUDA build of torch")
+    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
 
 
 def new_state(network: NetworkPlan, plan: TrainingPlan, device: torch.device) -> TrainingState:
@@ -165,6 +186,7 @@ def train(
     device: str = "cpu",
     resume: bool = False,
     recipe: CropRecipe | None = None,
+    labelled: LabelledCases | None = None,
     report: Callable[[str], None] = lambda _: None,
 ) -> TrainingState:
     """Train on crops made on the fly; checkpoint, loss and validation go to `out`.
@@ -177,12 +199,17 @@ def train(
         Ignored when resuming: the checkpoint knows.
     resume : bool
         Go on from `out/checkpoint.pt` if it is there.
+    recipe : CropRecipe, optional
+        How crops are made; at the network's spacing by default.
+    labelled : LabelledCases, optional
+        Scans mixed in.
     report : callable
         Gets a line every validation.
     """
     out.mkdir(parents=True, exist_ok=True)
     target = torch.device(device)
-    torch.set_num_threads(plan.threads)
+    if plan.threads:
+        torch.set_num_threads(plan.threads)
     checkpoint = out / "checkpoint.pt"
     state = load_state(checkpoint, plan, target) if resume and checkpoint.exists() else new_state(network, plan, target)
     recipe = recipe or CropRecipe(spacing_mm=state.network.plan.spacing_mm)
@@ -190,7 +217,8 @@ def train(
     names = [field.name for field in fields(LossParts)]
     losses = _Log(out / "loss.csv", ["step", "seconds", "learning_rate", *names])
     scores = _Log(out / "validation.csv", ["step", "seconds", *[field.name for field in fields(Score)]])
-    with CropPool(recipe, workers=plan.workers, first_seed=state.next_seed) as pool:
+    workers = plan.workers if (plan.steps - state.step) * plan.batch > 16 else 0
+    with CropPool(recipe, workers=workers, first_seed=state.next_seed, labelled=labelled) as pool:
         recent: list[list[float]] = []
         while state.step < plan.steps and state.seconds < plan.minutes * 60:
             began = time.monotonic()
@@ -206,7 +234,7 @@ def train(
             if state.step % plan.save_every == 0 or last:
                 save_state(state, checkpoint)
             if state.step % plan.validate_every == 0 or last:
-                score = validate(state.average, recipe=recipe, device=target)
+                score = validate(state.average, recipe=recipe, device=target, count=min(10, 2 + state.step // 50))
                 scores.add(state.step, state.seconds, *asdict(score).values())
                 minutes = state.seconds / 60
                 report(f"step {state.step}, {minutes:.1f} min: vessel Dice {score.vessel_dice:.3f}, bone taken {score.bone_taken:.4f}")

@@ -95,15 +95,29 @@ def _compose(rng: np.random.Generator, scene: Scene, bone: npt.NDArray[np.bool_]
     labels[inside] = np.where(np.array(vessels.vein)[vessels.owner[inside]], VEIN, ARTERY)
     labels[vessels.centre & inside] |= CENTRELINE_BIT
     _add_calcium(rng, scene, vessels, picture, labels)
-    labels[owned & (np.abs(wall) < spacing)] |= RIM_BIT
-    labels[_grown(inside) & _grown(labels & CLASS_BITS == BONE)] |= CONTACT_BIT
-    return picture.astype(np.float32), labels
+    return picture.astype(np.float32), mark_borders(labels)
 
 
-def _grown(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def mark_borders(labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Add `RIM_BIT` at walls of lumens and `CONTACT_BIT` where vessel and bone are close.
+
+    Examples
+    --------
+    >>> mark_borders(np.array([[[0, 0, 1, 1, 3, 0, 0, 0]]], np.uint8))[0, 0].tolist()
+    [0, 16, 49, 49, 51, 32, 0, 0]
+    """
+    classes = labels & CLASS_BITS
+    lumen = (classes == ARTERY) | (classes == VEIN)
+    marked = labels.copy()
+    marked[_grown(lumen, 3) & _grown(~lumen, 3)] |= RIM_BIT
+    marked[_grown(lumen, REACH) & _grown(classes == BONE, REACH)] |= CONTACT_BIT
+    return marked
+
+
+def _grown(mask: npt.NDArray[np.bool_], width: int) -> npt.NDArray[np.bool_]:
     grown = mask.view(np.uint8)
     for axis in range(3):
-        grown = maximum_filter1d(grown, REACH, axis=axis)
+        grown = maximum_filter1d(grown, width, axis=axis)
     return grown.view(bool)
 
 

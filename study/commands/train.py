@@ -1,0 +1,49 @@
+"""`gilbreth train`: a network from nothing, or further from a checkpoint, on phantoms and labelled scans."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("train")(train)
+
+
+def train(
+    out: Annotated[Path, typer.Option(help="Folder for checkpoints, logs, weights and the model card.")],
+    steps: Annotated[int, typer.Option(min=1, help="Training steps of the fine network in all; the coarse one takes a quarter.")] = 20_000,
+    minutes: Annotated[float, typer.Option(min=0.01, help="Time limit of the fine network, resumed runs counted together. [min]")] = 1e9,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    dataset: Annotated[Path | None, typer.Option(help="nnU-Net folder (imagesTr, labelsTr, dataset.json) mixed in, half and half.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in OUT.")] = False,
+    patch: Annotated[int, typer.Option(min=16, help="Edge of a training patch; a multiple of 16. [voxels]")] = 64,
+    batch: Annotated[int, typer.Option(min=1, help="Patches in a step.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that make crops; about one for four CPU steps a second.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of weights, crops and order.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> int:
+    """Train a model on phantoms made on the fly. Example: gilbreth train --out runs/first --steps 5000
+
+    Fine-tune on corrected cases: gilbreth train --out runs/first --dataset corrections/Dataset001 --steps 6000 --resume
+    """
+    from study.console import answer, say
+    from study.errors import RejectedInput, WrongUsage
+
+    if patch % 16:
+        raise WrongUsage(f"--patch {patch}: expected a multiple of 16; give 48, 64 or 96")
+    if device not in ("auto", "cpu", "cuda"):
+        raise WrongUsage(f"--device {device}: expected auto, cpu or cuda")
+    if (out / "fine" / "checkpoint.pt").exists() and not resume:
+        raise RejectedInput("already_trained", f"{out} holds a checkpoint", "add --resume to go on, or give another folder")
+    from inference.network.models import open_model
+    from inference.network.recipe import train_model
+    from inference.network.training import TrainingPlan, choose_device
+
+    plan = TrainingPlan(steps=steps, minutes=minutes, patch=patch, batch=batch, workers=workers, seed=seed)
+    train_model(out, plan=plan, device=choose_device(device), dataset=dataset, resume=resume, report=say)
+    model = open_model(out)
+    result = {"out": str(out), "version": model.version, "sha256": model.sha256, "steps": steps}
+    answer(result, as_json=as_json, lines=[f"{out}: model {model.version}; see {out / 'docs' / 'README.md'}"])
+    return 0
