@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib import metadata
 from typing import Any
 
@@ -14,6 +15,7 @@ from study.errors import Forbidden, RejectedInput
 from study.permissions import require
 from study.recording.leases import require_lease
 from study.recording.states import LAST_WORDS, NEEDS_REASON, next_state
+from study.studies import protocol_of
 
 CLOCK_STEP_SECONDS = 1.0
 MOST_AT_ONCE = 1000
@@ -110,9 +112,20 @@ def append_events(
             task.state = next_state(task.state, event.kind)  # type: ignore[assignment]
         db_session.add(_row(event, now=now, actor=actor, source=source, task_id=task_id, observation_id=observation_id, step=step))
         step = None
+    if any(event.kind == "finish" for event in fresh):
+        _start_washout(db_session, task=task, now=now)
     db_session.add(task)
     db_session.flush()
     return Appended(len(fresh), len(events) - len(fresh), task.state)
+
+
+def _start_washout(db_session: Session, *, task: Task, now: Instant) -> None:
+    """The same person may do the next period of this case only when the washout is over."""
+    washout = timedelta(days=protocol_of(db_session, study_id=task.study_id).allocation.washout_days)
+    later = select(Task).where(Task.case_id == task.case_id, Task.technologist_id == task.technologist_id, Task.state == "planned")
+    for following in db_session.exec(later.where(Task.period > task.period)).all():
+        following.available_from = now.at + washout
+        db_session.add(following)
 
 
 def get_task(db_session: Session, task_id: str) -> Task:

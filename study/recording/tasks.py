@@ -80,11 +80,14 @@ def worklist(db_session: Session, *, actor: Actor, study_id: str, now: datetime)
         .order_by(col(Task.created_at), Case.number, col(Task.period))
     )
     order = {"open": 0, "paused": 0, "interrupted": 1, "planned": 2, "finished": 3}
-    entries = []
+    entries: list[WorklistEntry] = []
+    waiting: set[str] = set()
     for task, number in db_session.execute(statement).all():
         started = task.state != "planned"
-        if not started and task.available_from is not None and task.available_from > now:
+        if not started and (task.case_id in waiting or (task.available_from is not None and task.available_from > now)):
             continue
+        if task.state in ("planned", "open", "paused", "interrupted"):
+            waiting.add(task.case_id)  # a later period of this case comes after this one
         arm, period = (task.arm, task.period) if started else (None, None)
         entries.append(WorklistEntry(task.id, number, task.state, arm, period, task.available_from, task.training))
     return sorted(entries, key=lambda entry: order[entry.state])
@@ -118,6 +121,9 @@ def _check_start(db_session: Session, *, task: Task, now: Instant) -> None:
     require_consent(db_session, account_id=task.technologist_id, study_id=task.study_id)
     if task.available_from is not None and task.available_from > now.at:
         raise Forbidden(f"this task may be opened from {task.available_from:%Y-%m-%d %H:%M} UTC; the washout is not over")
+    earlier = select(Task.id).where(Task.case_id == task.case_id, Task.period < task.period, Task.technologist_id == task.technologist_id)
+    if db_session.exec(earlier.where(col(Task.state).in_(("planned", "open", "paused", "interrupted")))).first():
+        raise Forbidden("the earlier period of this case is not finished; do that first")
     running = select(Task.id).where(Task.technologist_id == task.technologist_id, Task.state == "open", Task.id != task.id)
     if db_session.exec(running).first():
         raise Forbidden("another task of yours is running; pause or finish it first")

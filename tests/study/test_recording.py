@@ -295,7 +295,9 @@ def test_the_worklist_shows_no_arm_before_a_task_is_opened_and_no_second_period_
     assert [(entry.task_id, entry.arm) for entry in listed(0)] == [(first.id, None)]
     begin(world, first)
     assert [(entry.state, entry.arm) for entry in listed(1)] == [("open", "ai")]
-    assert len(listed(86400 * 15)) == 2
+    end(world, first, at=600)
+    assert len(listed(86400 * 13)) == 1
+    assert [entry.state for entry in listed(86400 * 15)] == ["planned", "finished"]
 
 
 def test_an_agents_token_is_for_one_task_and_expires(world):
