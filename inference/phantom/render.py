@@ -1,28 +1,23 @@
 """Turn a body, its vessels and a pose into HU and truth on a scan's grid, slab by slab."""
 
-# numba ships no types: what it compiles is untyped to the checker
-# mypy: disable-error-code="untyped-decorator, no-any-return"
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, prange
 
 from inference.geometry import Geometry
 from inference.phantom import scanner as scan
 from inference.phantom.body import Body
+from inference.phantom.compose import compose
 from inference.phantom.curves import Branch
 from inference.phantom.pose import Pose
-from inference.phantom.soft import tile_value
 from inference.phantom.tubes import TubeField, add_segments, empty_field, segments_of, thin_tube
 
 Array = npt.NDArray[Any]
 
 BLOOD_HU = 45.0
-ENHANCED_HU = 110.0  # a vein below this is not called enhanced
 SLAB = 48
 _PULL_MM = 8.0  # grid on which the inverse of the pose is kept
 
@@ -189,7 +184,7 @@ def _render_slab(
     truth = np.zeros((5, *slab.shape), np.uint8)
     image = np.empty(slab.shape, np.float32)
     body, pull, pull_origin = scene.body, *_pull(pose, slab)
-    _compose(
+    compose(
         *(image, truth, *_arrays(fields[0]), *_arrays(fields[1]), *_arrays(fields[2])),
         *(packs.label, packs.gap, packs.vein_gap, packs.hard_metal),
         *(
@@ -248,102 +243,3 @@ def _pull(pose: Pose, slab: Geometry) -> tuple[Array, Array]:
     points = np.column_stack([x.ravel(), y.ravel(), z.ravel()]) + origin
     shift = pose.inverse(points) - points
     return np.ascontiguousarray(shift.T.reshape(3, *counts), np.float32), origin
-
-
-@njit(cache=True, fastmath=True)
-def _lerp3(grid: Array, i: int, j: int, k: int, u: float, v: float, w: float) -> float:
-    low = (grid[k, j, i] * (1 - u) + grid[k, j, i + 1] * u) * (1 - v) + (grid[k, j + 1, i] * (1 - u) + grid[k, j + 1, i + 1] * u) * v
-    high = (grid[k + 1, j, i] * (1 - u) + grid[k + 1, j, i + 1] * u) * (1 - v) + (
-        grid[k + 1, j + 1, i] * (1 - u) + grid[k + 1, j + 1, i + 1] * u
-    ) * v
-    return low * (1 - w) + high * w
-
-
-@njit(cache=True, fastmath=True)
-def _share(distance: float, voxel: float) -> float:
-    return min(1.0, max(0.0, 0.5 - distance / voxel))
-
-
-@njit(cache=True, fastmath=True)
-def _bone_hu(depth: float, row: Array, grain: Array, x: float, y: float, z: float, voxel: float) -> float:
-    """HU inside bone: cortex, then marrow with grain; cells are marrow with air in it. Air comes back below -500."""
-    coarse = tile_value(grain, x * 0.55, y * 0.55, z * 0.55)
-    inner = _share(row[2] * (1.0 + 0.25 * coarse) - depth, voxel)
-    marrow = row[1] + row[3] * tile_value(grain, x * 1.3 + 7.0, y * 1.3, z * 1.3)
-    if row[4] > 0.0 and inner > 0.5 and tile_value(grain, x * 0.3, y * 0.3, z * 0.3 + 5.0) < 2.6 * (row[4] - 0.5):
-        marrow = -780.0
-    return row[0] * (1.0 + 0.05 * coarse) * (1 - inner) + marrow * inner
-
-
-@njit(cache=True, fastmath=True, parallel=True)
-def _compose(
-    image: Array, truth: Array,
-    artery: Array, artery_hu: Array, artery_owner: Array,
-    vein: Array, vein_hu: Array, vein_owner: Array,
-    hard: Array, hard_hu: Array, hard_owner: Array,
-    label: Array, gap: Array, vein_gap: Array, hard_metal: Array,
-    bone: Array, air: Array, kind: Array, soft: Array, materials: Array, grain: Array, body_origin: Array, body_spacing: float,
-    pull: Array, pull_origin: Array, pull_spacing: float, spacing: Array, origin: Array, voxel: float,
-) -> None:  # fmt: skip
-    """Mix tissue, air, bone, veins, arteries and calcium in each voxel, and write the truth."""
-    depth_n, rows_n, columns_n = bone.shape
-    pull_x, pull_y, pull_z = pull[0], pull[1], pull[2]
-    for z in prange(image.shape[0]):
-        pz = origin[2] + z * spacing[0]
-        gz = (pz - pull_origin[2]) / pull_spacing
-        kz = min(max(int(gz), 0), pull.shape[1] - 2)
-        for y in range(image.shape[1]):
-            py = origin[1] + y * spacing[1]
-            gy = (py - pull_origin[1]) / pull_spacing
-            ky = min(max(int(gy), 0), pull.shape[2] - 2)
-            for x in range(image.shape[2]):
-                px = origin[0] + x * spacing[2]
-                gx = (px - pull_origin[0]) / pull_spacing
-                kx = min(max(int(gx), 0), pull.shape[3] - 2)
-                u, v, w = gx - kx, gy - ky, gz - kz
-                cx = px + _lerp3(pull_x, kx, ky, kz, u, v, w)
-                cy = py + _lerp3(pull_y, kx, ky, kz, u, v, w)
-                cz = pz + _lerp3(pull_z, kx, ky, kz, u, v, w)
-                fx = min(max((cx - body_origin[0]) / body_spacing, 0.0), columns_n - 1.001)
-                fy = min(max((cy - body_origin[1]) / body_spacing, 0.0), rows_n - 1.001)
-                fz = min(max((cz - body_origin[2]) / body_spacing, 0.0), depth_n - 1.001)
-                i, j, k = int(fx), int(fy), int(fz)
-                u, v, w = fx - i, fy - j, fz - k
-                airy = _share(_lerp3(air, i, j, k, u, v, w), voxel)
-                depth = -_lerp3(bone, i, j, k, u, v, w)
-                value = _lerp3(soft, i, j, k, u, v, w)
-                da, dv, dh = artery[z, y, x], vein[z, y, x], hard[z, y, x]
-                near = min(da - gap[artery_owner[z, y, x]], dv - vein_gap[vein_owner[z, y, x]])
-                near = min(near, dh)
-                canal = _share(near, voxel)
-                wall = _share(min(da, dv) - 1.1, voxel)
-                airy *= 1.0 - wall
-                value = value * (1 - airy) - 1000.0 * airy
-                bony = _share(-depth, voxel) * (1.0 - canal)
-                if canal > 0.0 and depth > -voxel:
-                    value = value * (1 - canal) + 40.0 * canal
-                if bony > 0.0:
-                    row = materials[int(kind[int(fz + 0.5), int(fy + 0.5), int(fx + 0.5)])]
-                    hu = _bone_hu(depth, row, grain, cx, cy, cz, voxel)
-                    value = value * (1 - bony) + hu * bony
-                    if bony >= 0.5 and hu > -500.0:
-                        truth[2, z, y, x] = 1
-                share = _share(dv, voxel)
-                value = value * (1 - share) + vein_hu[z, y, x] * share
-                if dv <= 0.0 and vein_hu[z, y, x] >= ENHANCED_HU and da > 0.0:
-                    truth[0, z, y, x] = truth[1, z, y, x] = 1
-                share = _share(da, voxel)
-                mixing = 1.0 + 0.025 * tile_value(grain, cx * 0.12, cy * 0.12, cz * 0.06)
-                value = value * (1 - share) + artery_hu[z, y, x] * mixing * share
-                if da <= 0.0:
-                    truth[0, z, y, x], truth[3, z, y, x] = 1, label[artery_owner[z, y, x]]
-                share = _share(dh, voxel)
-                value = value * (1 - share) + hard_hu[z, y, x] * share
-                if dh <= 0.0:
-                    truth[0, z, y, x], truth[2, z, y, x] = 1, 0
-                    truth[4, z, y, x] = 1 + hard_metal[hard_owner[z, y, x]]
-                    if da < 2.5:
-                        truth[3, z, y, x] = label[artery_owner[z, y, x]]
-                if truth[0, z, y, x] == 1:
-                    truth[2, z, y, x] = 0
-                image[z, y, x] = min(value, 6000.0)

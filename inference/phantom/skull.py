@@ -11,9 +11,9 @@ from inference.phantom.primitives import Row, box, chain, ellipsoid, mirrored, p
 Array = npt.NDArray[Any]
 
 CAVITY: list[Row] = [
-    ellipsoid((0, 3, 290), (67, 84, 52), blend=4),
-    *mirrored([ellipsoid((37, -17, 251), (24, 30, 22), blend=4)]),
-    ellipsoid((0, 38, 240), (52, 42, 30), blend=4),
+    ellipsoid((0, 3, 290), (67, 84, 52)),
+    *mirrored([ellipsoid((37, -17, 251), (24, 30, 22), blend=12)]),
+    ellipsoid((0, 38, 240), (53, 42, 30), blend=14),
     ellipsoid((0, 22, 208), (14.5, 17.5, 16), blend=3),
 ]
 
