@@ -61,3 +61,14 @@ def progress(title: str, *, total: int | None = None) -> Iterator[Any]:
         say(f"{title} {count}{f'/{total}' if total else ''}: {text}")
 
     yield step
+
+
+def number(value: float | None) -> str:
+    """Four significant digits with a proper minus sign.
+
+    Examples
+    --------
+    >>> number(-9.28), number(0.34751), number(None)
+    ('−9.28', '0.3475', '–')
+    """
+    return "–" if value is None else f"{value:.4g}".replace("-", "−")

@@ -1,0 +1,91 @@
+"""`gilbreth analyse`: run a protocol's plan on a study of this home, or on tables from elsewhere."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from study.analysis import Finding, PlanResult
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("analyse")(analyse)
+
+
+def analyse(
+    study: Annotated[str | None, typer.Option(help="Study of this home, by id or name.")] = None,
+    tasks: Annotated[Path | None, typer.Option(help="tasks.csv of a study done elsewhere.")] = None,
+    readings: Annotated[Path | None, typer.Option(help="readings.csv of that study.")] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="Protocol: a TOML file or the name of one that comes along. A study brings its own.")
+    ] = None,
+    home: Annotated[Path | None, typer.Option(help="Home of the study; GILBRETH_HOME otherwise.")] = None,
+    as_name: Annotated[str | None, typer.Option("--as", help="Account that looks; its password in GILBRETH_PASSWORD.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> int:
+    """Run the plan: every figure with effect, interval, p, method and n. Difference = ai − manual, ratio = ai / manual.
+
+    Outcomes of a study of this home are refused until it is unblinded.
+
+    Example: `gilbreth analyse --tasks tasks.csv --readings readings.csv --protocol head_neck_cta`
+    """
+    from study.console import DISCLAIMER, answer
+    from study.errors import WrongUsage
+
+    if (study is None) == (tasks is None):
+        raise WrongUsage("give either --study ID or --tasks CSV")
+    result = _from_tables(tasks, readings, protocol) if tasks is not None else _from_study(study or "", protocol, home, as_name)
+    answer(result.to_dict(), as_json=as_json, lines=[*_lines(result), DISCLAIMER])
+    return 0
+
+
+def _from_tables(tasks: Path, readings: Path | None, protocol: str | None) -> "PlanResult":
+    from study.analysis import read_readings, read_tasks, run_plan
+    from study.errors import WrongUsage
+    from study.protocol import load_protocol
+
+    if protocol is None:
+        raise WrongUsage("tables need the protocol they were made under; give --protocol TOML")
+    return run_plan(load_protocol(protocol), read_tasks(tasks), read_readings(readings) if readings else None)
+
+
+def _from_study(study: str, protocol: str | None, home: Path | None, as_name: str | None) -> "PlanResult":
+    from study.analysis import run_plan
+    from study.commands.acting import acting
+    from study.console import home_directory
+    from study.home import open_home
+    from study.outcomes import permit_outcomes, read_outcomes
+    from study.protocol import load_protocol
+
+    place = open_home(home_directory(home))
+    outcomes = read_outcomes(place.engine, study_id=study)
+    actor = acting(place.engine, name=as_name, roles=("monitor", "investigator", "manager"), study_id=outcomes.study.id)
+    permit_outcomes(place.engine, actor=actor, study_id=outcomes.study.id)
+    place.close()
+    return run_plan(load_protocol(protocol) if protocol else outcomes.protocol, outcomes.tasks, outcomes.readings)
+
+
+def _lines(result: "PlanResult") -> list[str]:
+    head = [f"{result.protocol_name} {result.protocol_version}, design {result.design}" + (", SIMULATED DATA" if result.simulated else "")]
+    head += [f"{key.replace('_', ' ')}: {value}" for key, value in result.counts.items()]
+    body = [_line(item) for item in result.findings]
+    rest = ["", "sensitivity", *(_line(item) for item in result.sensitivity)] if result.sensitivity else []
+    warned = ["", *(f"note: {text}" for text in result.guardrails)] if result.guardrails else []
+    return [*head, "", *body, *rest, *warned, "", f"decision: {result.decision.state}. {result.decision.words}"]
+
+
+def _line(item: "Finding") -> str:
+    from study.console import number
+
+    if item.estimate is None:
+        return f"[{item.role}] {item.endpoint}: {item.effect}: not computed ({'; '.join(item.notes)})"
+    interval = (
+        f" ({100 * item.level:g} % CI {number(item.low)} to {number(item.high)})" if item.low is not None and item.high is not None else ""
+    )
+    p: Any = "" if item.p_value is None else (", p < 0.001" if item.p_value < 0.001 else f", p = {item.p_value:.3f}")
+    notes = f" [{'; '.join(item.notes)}]" if item.notes else ""
+    return (
+        f"[{item.role}] {item.endpoint}: {item.effect} {number(item.estimate)} {item.unit}{interval}{p}, n = {item.n}; {item.method}{notes}"
+    )
