@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from dashboard import charts, parts, state
+from dashboard import parts, state
 from dashboard.state import text
+from study import charts
 
 comparison, pairs = state.comparison(), state.pairs("clicks")
 st.title(text("page.clicks"))

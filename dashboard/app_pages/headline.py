@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from dashboard import charts, parts, state
+from dashboard import parts, state
 from dashboard.state import text
+from study import charts
 
 comparison = state.comparison()
 found = {effect.name: effect for effect in comparison.effects}

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from dashboard import charts, parts, state
+from dashboard import parts, state
 from dashboard.state import text
+from study import charts
 from study.comparison import failure_reasons, region_rates
 
 comparison, readings = state.comparison(), state.outcomes()[0].readings

@@ -1,4 +1,4 @@
-"""Results to Plotly figures. No Streamlit here, so that the report can draw the same pictures."""
+"""Results to Plotly figures, shared by pages and the report."""
 
 from collections.abc import Sequence
 
