@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from study.statistics.reader_scores import Floats, require_columns
+from study.statistics.reader_scores import Floats, numbers, require_columns
 from study.statistics.results import StatisticsError
 from study.statistics.series_fits import newey_west
 from study.statistics.series_time import steps_from
@@ -115,8 +115,8 @@ def _cells(rows: pd.DataFrame, value: str, unit: str, time: str, treated: str, s
         {
             "unit": rows[unit].to_numpy(),
             "at": steps_from(rows[time], switch),
-            "treated": rows[treated].astype(float).to_numpy(),
-            "y": rows[value].to_numpy(dtype=float),
+            "treated": numbers(rows[treated]),
+            "y": numbers(rows[value]),
         }
     )
     cells = table.groupby(["unit", "at", "treated"], sort=True)["y"].agg(y="mean", w="size").reset_index()

@@ -115,7 +115,7 @@ def p_chart(
     Parameters
     ----------
     events, totals : array_like
-        Passes (or fails) and cases of each week, in order; a week without cases is a gap.
+        Passes (or fails) and cases of each week, in order; a week without cases, or missing, is a gap.
     laney : bool
         Laney's p' chart: sigma widened (or narrowed) by the variation between weeks. Use it for large totals.
     baseline : optional
@@ -142,6 +142,9 @@ def p_chart(
     (0.92, 0.805, 1.0)
     """
     counts, sizes = np.asarray(events, dtype=np.float64).ravel(), np.asarray(totals, dtype=np.float64).ravel()
+    if counts.shape == sizes.shape:
+        known = np.isfinite(counts) & np.isfinite(sizes)
+        counts, sizes = np.where(known, counts, 0.0), np.where(known, sizes, 0.0)
     if counts.shape != sizes.shape or (counts < 0).any() or (counts > sizes).any() or not sizes.sum() > 0:
         raise StatisticsError("events between 0 and their totals", f"{counts.size} events, {sizes.size} totals", "check the two columns")
     chosen = _baseline(len(counts), baseline)
@@ -149,15 +152,15 @@ def p_chart(
     with np.errstate(divide="ignore", invalid="ignore"):
         shares, sigma = counts / sizes, np.sqrt(centre * (1 - centre) / sizes)
         scores = ((shares - centre) / sigma)[chosen]
-    inflation = _sigma_z(scores) if laney else 1.0
+    inflation = _sigma_z(scores) if laney and 0 < centre < 1 else 1.0
     widths = 3 * sigma * inflation
-    known = int((sizes[chosen] > 0).sum())
+    weeks = int((sizes[chosen] > 0).sum())
     return ControlChart(
         estimate=centre,
         standard_error=None,
-        n=known,
+        n=weeks,
         method=f"Laney p' chart, sigma z {inflation:.3f}" if laney else "p chart, 3 sigma binomial limits",
-        notes=_notes(known, centre * (1 - centre)),
+        notes=_notes(weeks, centre * (1 - centre)),
         centre=centre,
         lower=tuple(np.clip(centre - widths, 0, 1).tolist()),
         upper=tuple(np.clip(centre + widths, 0, 1).tolist()),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from study.statistics.reader_scores import Floats, in_order, require_columns
+from study.statistics.reader_scores import Floats, in_order, numbers, require_columns
 from study.statistics.results import Interval, Result, StatisticsError
 from study.statistics.series_fits import SeriesFit, fit_series
 from study.statistics.series_time import steps_from
@@ -193,13 +193,13 @@ def _series(
     """Columns at (time from the switch), y, exposure, ours (1 for the study series), sorted by series and time."""
     rows = frame.dropna(subset=[name for name in (time, value, offset, control) if name])
     notes = [f"{len(frame) - len(rows)} of {len(frame)} rows with a missing value were left out"] if len(rows) < len(frame) else []
-    ours = np.ones(len(rows)) if control is None else 1 - rows[control].astype(float).to_numpy()
-    exposure = np.ones(len(rows)) if offset is None else rows[offset].to_numpy(dtype=float)
+    ours = np.ones(len(rows)) if control is None else 1 - numbers(rows[control])
+    exposure = np.ones(len(rows)) if offset is None else numbers(rows[offset])
     if not set(np.unique(ours)) <= {0.0, 1.0} or (control is not None and len(np.unique(ours)) < 2):
         raise StatisticsError("a control column of 0 and 1, both present", f"{in_order(rows[str(control)])}", "mark comparison rows 1")
     if (exposure <= 0).any():
         raise StatisticsError("exposures above 0", f"{int((exposure <= 0).sum())} not", "leave out points without exposure")
-    table = pd.DataFrame({"at": steps_from(rows[time], switch), "y": rows[value].to_numpy(dtype=float), "exposure": exposure, "ours": ours})
+    table = pd.DataFrame({"at": steps_from(rows[time], switch), "y": numbers(rows[value]), "exposure": exposure, "ours": ours})
     if table.duplicated(["ours", "at"]).any():
         raise StatisticsError("one row per point in time", "times given twice", "add up or average the rows of a point first")
     return table.sort_values(["ours", "at"], ignore_index=True), notes

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from study.statistics.reader_scores import Floats, in_order, require_columns
+from study.statistics.reader_scores import Floats, in_order, numbers, require_columns
 from study.statistics.results import StatisticsError
 from study.statistics.wald import WaldResult, wald_fields
 
@@ -39,6 +39,16 @@ class LearningCurve(WaldResult):
     slope_to_plateau: float
     by_person: dict[Any, float]
     people: int
+
+    @property
+    def slope(self) -> float:
+        """Slope of log value on log case number."""
+        return self.estimate
+
+    @property
+    def plateau(self) -> float | None:
+        """Value on the plateau, None where there is none."""
+        return None if self.plateau_case is None else self.plateau_value
 
 
 def learning_curve(frame: pd.DataFrame, *, value: str, order: str, by: str) -> LearningCurve:
@@ -84,7 +94,7 @@ def learning_curve(frame: pd.DataFrame, *, value: str, order: str, by: str) -> L
     require_columns(frame, (value, order, by))
     rows = frame.dropna(subset=[value, order, by])
     notes = [f"{len(frame) - len(rows)} of {len(frame)} rows with a missing value were left out"] if len(rows) < len(frame) else []
-    values = rows[value].to_numpy(dtype=float)
+    values = numbers(rows[value])
     if (values <= 0).any():
         raise StatisticsError("values above 0", f"{int((values <= 0).sum())} not", "correct them or leave them out with a reason")
     people = in_order(rows[by])

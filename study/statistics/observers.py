@@ -1,7 +1,7 @@
 """Two observers of the same work: do they see the same events at the same times?"""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,8 +48,9 @@ def event_agreement(first: Any, second: Any, *, window_seconds: float) -> EventA
     Parameters
     ----------
     first, second : DataFrame or sequence
-        A table with a column of seconds (`seconds`, `time`, `start`, ...) and, if events have kinds, one of labels (`label`,
-        `event`, `category`, ...); or pairs (seconds, label); or bare times in seconds.
+        A table with a column of seconds or dates (`seconds`, `time`, `start`, ..., else the first numeric one) and, if events have
+        kinds, one of labels (`label`, `event`, `category`, ..., else the first of words); or dictionaries of these; or pairs
+        (seconds, label); or bare times in seconds.
     window_seconds : float
         Two events farther apart than this are not the same event. [s]
 
@@ -131,7 +132,8 @@ def _events(log: Any) -> tuple[Floats, list[Any]]:
 
 
 def _columns(log: pd.DataFrame) -> tuple[Floats, list[Any]]:
-    time = next((name for name in TIME_NAMES if name in log.columns), None)
+    numeric = [name for name in log.columns if pd.api.types.is_numeric_dtype(log[name]) or pd.api.types.is_datetime64_any_dtype(log[name])]
+    time = next((name for name in TIME_NAMES if name in log.columns), numeric[0] if numeric else None)
     if time is None:
         raise StatisticsError(f"a time column among {TIME_NAMES}", f"{list(log.columns)}", "rename the column of seconds")
     stamps = log[time]
@@ -140,21 +142,39 @@ def _columns(log: pd.DataFrame) -> tuple[Floats, list[Any]]:
         seconds = np.asarray(elapsed, dtype=np.float64)
     else:
         seconds = np.asarray(stamps, dtype=np.float64)
-    label = next((name for name in LABEL_NAMES if name in log.columns), None)
+    words = [name for name in log.columns if name != time and name not in numeric]
+    label = next((name for name in LABEL_NAMES if name in log.columns and name != time), words[0] if words else None)
     return seconds, ["event"] * len(log) if label is None else log[label].tolist()
 
 
 def _sequence(log: Iterable[Any]) -> tuple[Floats, list[Any]]:
     items = list(log)
+    if items and isinstance(items[0], Mapping):
+        return _columns(pd.DataFrame(items))
     if items and isinstance(items[0], (tuple, list)):
         return np.array([item[0] for item in items], dtype=np.float64), [item[1] for item in items]
     return np.asarray(items, dtype=np.float64), ["event"] * len(items)
 
 
 def _pairs(one: Floats, labels_one: list[Any], two: Floats, labels_two: list[Any], window: float) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the events paired one to one within the window."""
-    gap = np.abs(one[:, None] - two)
-    other_label = np.array([[a != b for b in labels_two] for a in labels_one], dtype=float)
+    """Indices of the events paired one to one within the window, stretch of time by stretch of time."""
+    kinds = pd.factorize(np.array([*labels_one, *labels_two], dtype=object))[0]
+    kind_one, kind_two = kinds[: one.size], kinds[one.size :]
+    merged = np.sort(np.concatenate([one, two]))
+    breaks = merged[1:][np.diff(merged) > window]
+    stretch_one, stretch_two = np.searchsorted(breaks, one, side="right"), np.searchsorted(breaks, two, side="right")
+    rows, columns = [np.zeros(0, dtype=int)], [np.zeros(0, dtype=int)]
+    for stretch in np.intersect1d(stretch_one, stretch_two):
+        i, j = np.flatnonzero(stretch_one == stretch), np.flatnonzero(stretch_two == stretch)
+        gap = np.abs(one[i][:, None] - two[j])
+        chosen_i, chosen_j = _assignment(gap, kind_one[i][:, None] != kind_two[j], window)
+        rows.append(i[chosen_i])
+        columns.append(j[chosen_j])
+    return np.concatenate(rows), np.concatenate(columns)
+
+
+def _assignment(gap: Floats, other_label: np.ndarray, window: float) -> tuple[np.ndarray, np.ndarray]:
+    """As many pairs as possible, then the smallest total gap, then the same label."""
     forbidden = gap > window
     tie_break = other_label * 1e-6 * max(window, 1e-6) / max(gap.shape)
     cost = np.where(forbidden, (window + 1.0) * (min(gap.shape) + 1), gap + tie_break)

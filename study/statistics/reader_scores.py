@@ -55,6 +55,21 @@ def require_columns(frame: pd.DataFrame, columns: Iterable[str | None]) -> None:
         raise StatisticsError(f"columns {missing}", f"columns {list(frame.columns)}", "name the columns the table has")
 
 
+def numbers(column: "pd.Series[Any]") -> Floats:
+    """A column as floats; refused, by name, when it holds anything else.
+
+    Examples
+    --------
+    >>> numbers(pd.Series([True, False], name="passed")).tolist()
+    [1.0, 0.0]
+    """
+    try:
+        return np.asarray(column, dtype=np.float64)
+    except (TypeError, ValueError):
+        example = next((repr(value) for value in column if isinstance(value, str)), repr(column.dtype))
+        raise StatisticsError(f"numbers in column {column.name!r}", example, "correct or convert the column") from None
+
+
 def reader_scores(
     frame: pd.DataFrame, *, reader: str, case: str, arm: str, score: str, truth: str | None = None, reference: Any = None
 ) -> ReaderScores:
@@ -95,7 +110,7 @@ def reader_scores(
     scores = np.full((2, len(readers), len(cases)), np.nan)
     levels = ((list(arms), arm), (readers, reader), (cases, case))
     places = tuple(pd.Index(names).get_indexer(pd.Index(rows[column])) for names, column in levels)
-    scores[places] = rows[score].to_numpy(dtype=float)
+    scores[places] = numbers(rows[score])
     positives = None if truth is None else _truth_by_case(rows, case, truth, cases)
     return ReaderScores(arms, tuple(readers), tuple(cases), scores, positives, notes)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from scipy import stats
 
-from study.statistics.reader_study import FACTORS, ReaderComponents
+from study.statistics.reader_study import FACTORS
 from study.statistics.results import Result, StatisticsError
 
 MOST_CASES = 1_000_000
@@ -31,7 +31,7 @@ class ReaderPower(Result):
 
 
 def mrmc_power(
-    components: ReaderComponents | Mapping[str, float],
+    components: Mapping[str, float],
     *,
     effect: float,
     readers: int,
@@ -43,7 +43,7 @@ def mrmc_power(
 
     Parameters
     ----------
-    components : ReaderComponents or mapping
+    components : mapping
         `var_tr, cov1, cov2, cov3, var_error` and the pilot's `cases` (`mrmc(...).components`).
     effect : float
         Difference in the reader-averaged figure to be found.
@@ -73,9 +73,9 @@ def mrmc_power(
 
     Examples
     --------
-    >>> pilot = ReaderComponents(0.0002004, 0.0003466, 0.0003441, 0.000239, 0.0008023, readers=5, cases=114)
+    >>> pilot = {"var_tr": 0.0002, "cov1": 0.00035, "cov2": 0.00034, "cov3": 0.00024, "var_error": 0.0008, "readers": 5, "cases": 114}
     >>> round(mrmc_power(pilot, effect=0.0438, readers=10, cases=165).power, 2)
-    0.81
+    0.82
     """
     parts = _parts(components)
     if factors not in FACTORS:
@@ -98,7 +98,7 @@ def mrmc_power(
 
 
 def mrmc_cases_needed(
-    components: ReaderComponents | Mapping[str, float],
+    components: Mapping[str, float],
     *,
     effect: float,
     readers: int,
@@ -131,9 +131,9 @@ def mrmc_cases_needed(
 
     Examples
     --------
-    >>> pilot = ReaderComponents(0.0002004, 0.0003466, 0.0003441, 0.000239, 0.0008023, readers=5, cases=114)
+    >>> pilot = {"var_tr": 0.0002, "cov1": 0.00035, "cov2": 0.00034, "cov3": 0.00024, "var_error": 0.0008, "readers": 5, "cases": 114}
     >>> mrmc_cases_needed(pilot, effect=0.0438, readers=10).n
-    163
+    157
     """
 
     def reached(cases: int) -> float:
@@ -157,9 +157,9 @@ def _fields(result: ReaderPower) -> dict[str, Any]:
     return {name: getattr(result, name) for name in result.__dataclass_fields__}
 
 
-def _parts(components: ReaderComponents | Mapping[str, float]) -> dict[str, float]:
+def _parts(components: Mapping[str, float]) -> dict[str, float]:
     names = ("var_tr", "cov1", "cov2", "cov3", "var_error", "cases")
-    given = dict(components) if isinstance(components, Mapping) else {name: getattr(components, name, math.nan) for name in names}
+    given = components if isinstance(components, Mapping) else {name: getattr(components, name, math.nan) for name in names}
     missing = [name for name in names if not math.isfinite(given.get(name, math.nan))]
     if missing:
         raise StatisticsError(

@@ -1,7 +1,7 @@
 """Multi-reader multi-case comparison of two arms: Obuchowski-Rockette analysis with Hillis degrees of freedom."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,10 +17,10 @@ FACTORS = ("random-both", "random-cases", "random-readers")
 
 
 @dataclass(frozen=True, slots=True)
-class ReaderComponents:
+class ReaderComponents(Mapping[str, float]):
     """Variance components of an Obuchowski-Rockette model, with the size of the study they come from.
 
-    Fields can be read as attributes or by name, `components["cov1"]`.
+    A mapping too: `components["cov1"]` is `components.cov1`.
 
     Parameters
     ----------
@@ -53,9 +53,11 @@ class ReaderComponents:
     def __getitem__(self, name: str) -> float:
         return asdict(self)[name]
 
-    def keys(self) -> Iterator[str]:
-        """Names of the components, so that `dict(components)` works."""
+    def __iter__(self) -> Iterator[str]:
         return iter(asdict(self))
+
+    def __len__(self) -> int:
+        return len(asdict(self))
 
 
 @dataclass(frozen=True, kw_only=True)

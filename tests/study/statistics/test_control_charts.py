@@ -77,8 +77,13 @@ def test_all_pass_has_limits_on_the_centre_and_says_so() -> None:
     assert any("no variation" in note for note in chart.notes)
 
 
+def test_laneys_chart_of_all_passes_is_the_plain_one() -> None:
+    assert p_chart([20] * 15, [20] * 15, laney=True).upper == p_chart([20] * 15, [20] * 15).upper
+
+
 def test_a_week_without_cases_is_a_gap() -> None:
     chart = p_chart([5, 0, 6], [10, 0, 10])
+    assert p_chart([5, np.nan, 6], [10, 10, 10]).centre == chart.centre
     assert np.isnan(chart.values[1])
     assert chart.centre == pytest.approx(0.55)
     json.dumps(chart.to_dict(), allow_nan=False)

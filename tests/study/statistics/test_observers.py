@@ -44,8 +44,18 @@ def test_one_event_has_one_partner_and_as_many_pairs_as_possible_are_made() -> N
 def test_tables_pairs_and_times_say_the_same() -> None:
     frames = [pd.DataFrame(log, columns=["seconds", "label"]) for log in (ONE, TWO)]
     assert event_agreement(*frames, window_seconds=1) == event_agreement(ONE, TWO, window_seconds=1)
+    assert event_agreement(*[frame.to_dict("records") for frame in frames], window_seconds=1).matched == 4
     stamps = [frame.assign(time=pd.Timestamp("2026-01-01T08:00Z") + pd.to_timedelta(frame.pop("seconds"), unit="s")) for frame in frames]
     assert event_agreement(*stamps, window_seconds=1).matched == 4
+
+
+def test_a_day_of_thousands_of_events_is_matched_in_a_moment() -> None:
+    rng = np.random.default_rng(1)
+    times = np.sort(rng.uniform(0, 28_800, size=4000))
+    labels = rng.choice(["click", "scroll"], size=4000)
+    one = pd.DataFrame({"seconds": times, "label": labels})
+    two = pd.DataFrame({"seconds": times + rng.normal(0, 0.05, size=4000), "label": labels})
+    assert event_agreement(one, two, window_seconds=0.5).matched > 3990
 
 
 def test_a_single_kind_of_event_has_a_window_agreement_but_no_kappa() -> None:
@@ -61,7 +71,7 @@ def test_empty_logs_and_negative_windows_are_refused() -> None:
     with pytest.raises(StatisticsError, match="window"):
         event_agreement([1.0], [1.0], window_seconds=-1)
     with pytest.raises(StatisticsError, match="time column"):
-        event_agreement(pd.DataFrame({"x": [1]}), pd.DataFrame({"x": [1]}), window_seconds=1)
+        event_agreement(pd.DataFrame({"x": ["a"]}), pd.DataFrame({"x": ["a"]}), window_seconds=1)
 
 
 @settings(max_examples=50, deadline=None)

@@ -79,6 +79,7 @@ def test_the_components_are_the_reference_ones(van_dyke: pd.DataFrame) -> None:
     assert (parts.var_r, parts.var_tr, parts.var_error, parts.cov1, parts.cov2, parts.cov3) == pytest.approx(expected, rel=1e-9)
     assert parts["cov1"] == parts.cov1
     assert (parts.readers, parts.cases) == (5, 114)
+    assert dict(parts)["cov3"] == parts.cov3
 
 
 @pytest.mark.parametrize(
@@ -216,6 +217,12 @@ def test_readers_with_different_cases_are_sent_to_another_method() -> None:
     rows = [(f"r{r}", 10 * r + c, arm, c) for r in range(3) for c in range(10) for arm in ("manual", "ai")]
     with pytest.raises(StatisticsError, match="crossed_mean"):
         mrmc(pd.DataFrame(rows, columns=list(NAMES)), **NAMES)
+
+
+def test_words_in_the_score_column_are_refused_by_name() -> None:
+    table = readings(np.zeros((2, 2, 5))).assign(score="good")
+    with pytest.raises(StatisticsError, match="numbers in column 'score'"):
+        mrmc(table, **NAMES)
 
 
 def test_a_reading_given_twice_and_a_third_arm_are_refused() -> None:
