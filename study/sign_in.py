@@ -12,6 +12,7 @@ from db.tables import Account, LoginSession
 from study.accounts import check_password
 from study.errors import Forbidden
 from study.permissions import roles_of
+from study.signatures import Confirmation
 
 IDLE = timedelta(minutes=15)
 WARN_BEFORE = timedelta(minutes=2)
@@ -146,6 +147,12 @@ def _expire(db_session: Session, session: LoginSession | None, now: datetime) ->
         session.end_reason = "idle" if now - session.last_seen_at >= IDLE else "expired"
         db_session.add(session)
         record(db_session, operation="sign_out", entity="account", entity_id=session.account_id, reason=session.end_reason)
+
+
+def confirm_by_session(db_session: Session, *, token: str, now: datetime) -> Confirmation | None:
+    """For a series of signatures in one unbroken session: the person signed in with a password and never idled out."""
+    person = who_is(db_session, token=token, now=now)
+    return Confirmation(person.account_id, "session", now) if person else None
 
 
 def sign_out(db_session: Session, *, token: str, now: datetime) -> None:
