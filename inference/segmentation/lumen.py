@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from inference.segmentation.morphology import dilated, label
+
 FloatArray = npt.NDArray[np.float32]
 BoolMask = npt.NDArray[np.bool_]
 
@@ -26,6 +28,8 @@ class LumenSettings:
         Range in which the lumen's HU is looked for. [HU]
     evenness : float
         Largest local standard deviation of certain lumen, in units of the noise.
+    evenness_share : float
+        The same, as a share of the voxel's contrast; the larger limit counts.
     least_noise_hu : float
         Noise is never taken as less than this. [HU]
     least_volume_ml : float
@@ -38,17 +42,27 @@ class LumenSettings:
         Voxels above the lumen by this share of the contrast are too dense for it: bone, calcium or metal.
     plate_length_mm : float
         A component whose volume over the cross-section of its widest part is longer than this is a plate of bone. [mm]
+    most_bright_around : float
+        Share of bright voxels around certain lumen above which it is a patch in bone.
+    usual_hu : float
+        Lumen brighter than this is believed only if it is not in sheets. [HU]
+    most_planar : float
+        Largest share of sheets then.
     """
 
     least_hu: float = 150.0
     most_hu: float = 900.0
     evenness: float = 2.2
+    evenness_share: float = 0.07
     least_noise_hu: float = 5.0
     least_volume_ml: float = 0.3
     lower_share: float = 0.25
     least_lower_hu: float = 140.0
     ceiling_share: float = 0.5
     plate_length_mm: float = 3000.0
+    most_bright_around: float = 0.5
+    usual_hu: float = 600.0
+    most_planar: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -114,21 +128,24 @@ def measure_lumen(
     """
     settings = settings or LumenSettings()
     noise = _noise_hu(mean, spread, least=settings.least_noise_hu)
-    allowed = (spread < settings.evenness * noise) & (mean > settings.least_hu) & (mean < settings.most_hu)
+    even = np.maximum(settings.evenness * noise, settings.evenness_share * (mean - SOFT_TISSUE_HU))
+    allowed = (spread < even) & (mean > settings.least_hu) & (mean < settings.most_hu)
     voxel_ml = float(np.prod(spacing_mm)) / 1000.0
-    for _ in range(4):  # each round takes away one brightness that turned out to be plates of bone
-        hu = _brightest_peak(mean[allowed])
-        if hu is None:
-            break
+    best, best_score = None, 0.0
+    for hu in _peaks(mean[allowed], least_voxels=settings.least_volume_ml / voxel_ml):
         contrast = hu - SOFT_TISSUE_HU
         certain = allowed & (mean > SOFT_TISSUE_HU + 0.6 * contrast) & (mean < hu + 0.35 * contrast)
-        kept = _without_plates(certain, spacing_mm, longest_mm=settings.plate_length_mm)
-        volume_ml = float(np.count_nonzero(kept)) * voxel_ml
-        if volume_ml >= settings.least_volume_ml and volume_ml > 0.3 * np.count_nonzero(certain) * voxel_ml:
+        certain = _free_standing(certain, mean > SOFT_TISSUE_HU + 0.5 * contrast, spacing_mm, settings)
+        volume_ml = float(np.count_nonzero(certain)) * voxel_ml
+        alike_ml = float(np.count_nonzero(certain & (np.abs(mean - hu) < 0.12 * contrast + 10.0))) * voxel_ml
+        # the bolus is in the arteries: organs and slow veins are larger, but darker
+        score = alike_ml * contrast**3
+        if volume_ml >= settings.least_volume_ml and score > best_score and _no_sheet(certain, mean, hu, spacing_mm, settings):
             lower = max(settings.least_lower_hu, SOFT_TISSUE_HU + settings.lower_share * contrast)
             ceiling = hu + max(200.0, settings.ceiling_share * contrast)
-            return Lumen(noise, hu, lower, ceiling, kept, volume_ml, True)
-        allowed &= ~certain
+            best, best_score = Lumen(noise, hu, lower, ceiling, certain, volume_ml, True), score
+    if best is not None:
+        return best
     return Lumen(noise, 0.0, 200.0, 300.0, np.zeros(mean.shape, bool), 0.0, False)
 
 
@@ -141,29 +158,82 @@ def _noise_hu(mean: FloatArray, spread: FloatArray, *, least: float) -> float:
     return max(least, float(edges[int(smooth.argmax())]) + 0.5)
 
 
-def _brightest_peak(values: FloatArray) -> float | None:
-    """The most frequent HU, with weight on bright ones: organs at 150 HU are large, and are not what was injected for."""
-    from scipy.ndimage import gaussian_filter1d
+def _peaks(values: FloatArray, *, least_voxels: float) -> list[float]:
+    """HU that many even voxels share, the brightest first: the bolus is in the arteries, organs and veins are darker."""
+    from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
-    if values.size < 50:
-        return None
-    counts, edges = np.histogram(values, np.arange(150.0, 901.0, 10.0))
-    smooth = gaussian_filter1d(counts.astype(float), 2.0) * (edges[:-1] - SOFT_TISSUE_HU)
-    return float(edges[int(smooth.argmax())]) + 5.0
+    counts, edges = np.histogram(values, np.arange(100.0, 951.0, 10.0))
+    smooth = gaussian_filter1d(counts.astype(float), 2.0)
+    around = np.convolve(counts, np.ones(7), "same")
+    summit = (smooth >= maximum_filter1d(smooth, 9)) & (around >= 0.5 * least_voxels) & (edges[:-1] >= 150.0)
+    return [float(edges[index]) + 5.0 for index in np.flatnonzero(summit)[::-1]]
 
 
-def _without_plates(mask: BoolMask, spacing_mm: tuple[float, float, float], *, longest_mm: float) -> BoolMask:
-    """Drop specks, and components that are metres long for their width, as no vessel tree is but a skull is."""
-    import cc3d
+def _no_sheet(certain: BoolMask, mean: FloatArray, hu: float, spacing_mm: tuple[float, float, float], settings: LumenSettings) -> bool:
+    """Uniform plastic bone is even too; it is told by being very bright and in sheets."""
+    if hu <= settings.usual_hu:
+        return True
+    reach = dilated(certain, 2.0 * max(spacing_mm), spacing_mm)
+    bright = reach & (mean > SOFT_TISSUE_HU + 0.5 * (hu - SOFT_TISSUE_HU))
+    return planar_share(bright, spacing_mm) < settings.most_planar
+
+
+def planar_share(mask: BoolMask, spacing_mm: tuple[float, float, float], *, sigma_mm: float = 6.0) -> float:
+    """Share of a mask that is locally a sheet rather than a tube or a ball.
+
+    Notes
+    -----
+    From the eigenvalues of the covariance of the mask's voxels under a Gaussian window: a sheet has two large, a tube one.
+
+    Examples
+    --------
+    >>> sheet, tube = np.zeros((40, 40, 40), bool), np.zeros((40, 40, 40), bool)
+    >>> sheet[18:22], tube[:, 18:22, 18:22] = True, True
+    >>> planar_share(sheet, (1.0, 1.0, 1.0)) > 0.9, planar_share(tube, (1.0, 1.0, 1.0))
+    (True, 0.0)
+    """
+    from scipy.ndimage import gaussian_filter
+
+    size = [max(1, round(2.0 / step)) for step in spacing_mm]
+    whole = [max(count // block, 1) * block for count, block in zip(mask.shape, size, strict=True)]
+    padded = np.pad(mask, [(0, max(0, want - count)) for want, count in zip(whole, mask.shape, strict=True)])
+    z, y, x = (want // block for want, block in zip(whole, size, strict=True))
+    blocks = padded[: whole[0], : whole[1], : whole[2]].reshape(z, size[0], y, size[1], x, size[2]).mean((1, 3, 5)).astype(np.float32)
+    step = [spacing * block for spacing, block in zip(spacing_mm, size, strict=True)]
+    grids = np.meshgrid(*[(np.arange(n) - n / 2) * s for n, s in zip(blocks.shape, step, strict=True)], indexing="ij")
+    axes = [grid.astype(np.float32) for grid in grids]
+    inside = blocks > 0.15
+    if not inside.any():
+        return 0.0
+    sigma = [sigma_mm / s for s in step]
+
+    def local(values: FloatArray) -> npt.NDArray[np.float64]:
+        return np.asarray(gaussian_filter(values, sigma, mode="constant", truncate=2.5)[inside], float)
+
+    weight = local(blocks)
+    middle = [local(blocks * axis) / weight for axis in axes]
+    spread = np.empty((weight.size, 3, 3))
+    for i, j in ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2)):
+        spread[:, i, j] = spread[:, j, i] = local(blocks * axes[i] * axes[j]) / weight - middle[i] * middle[j]
+    small, medium, large = np.linalg.eigvalsh(spread).T
+    return float(np.average((medium - small) / np.maximum(large, 1e-6) > 0.5, weights=blocks[inside]))
+
+
+def _free_standing(mask: BoolMask, bright: BoolMask, spacing_mm: tuple[float, float, float], settings: LumenSettings) -> BoolMask:
+    """Drop specks, components metres long for their width (a skull), and those in bright surroundings (patches in bone)."""
     import edt
+    from scipy.ndimage import maximum_filter
 
-    labels = cc3d.connected_components(mask.astype(np.uint8), connectivity=6)
-    counts = np.bincount(labels.ravel())
-    radius = edt.edt(mask, anisotropy=spacing_mm, black_border=False)
-    widest = np.zeros(counts.size)
-    np.maximum.at(widest, labels[mask], radius[mask])
-    volume_mm3 = counts * float(np.prod(spacing_mm))
-    length_mm = volume_mm3 / (np.pi * np.maximum(widest, 0.1) ** 2)
-    keep = (length_mm < longest_mm) & (volume_mm3 > 3.0)
-    keep[0] = False
-    return np.asarray(keep[labels])
+    parts = label(mask, connectivity=6)
+    volume_mm3 = parts.counts * float(np.prod(spacing_mm))
+    radius = edt.edt(mask, anisotropy=spacing_mm, black_border=False, parallel=0)
+    length_mm = volume_mm3 / (np.pi * np.maximum(parts.most(radius), 0.1) ** 2)
+    # certain lumen ends short of the wall by the window and the blur; the shell lies outside the wall
+    inner = max(2, round(2.2 / min(spacing_mm)))
+    outer = inner + max(2, round(1.5 / min(spacing_mm)))
+    near, far = (maximum_filter(parts.labels, 2 * reach + 1) for reach in (inner, outer))
+    shell = np.where(near == 0, far, 0)
+    around = np.bincount(shell.ravel(), minlength=parts.counts.size)
+    bright_around = np.bincount(shell[bright], minlength=parts.counts.size) / np.maximum(around, 1)
+    keep = (length_mm < settings.plate_length_mm) & (volume_mm3 > 3.0) & (bright_around < settings.most_bright_around)
+    return parts.choose(keep)

@@ -69,6 +69,13 @@ class Labelled:
         total = np.bincount(self.labels[some], weights=values[some], minlength=self.counts.size)
         return np.asarray(total / np.maximum(self.counts, 1))
 
+    def most(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """Largest value in each component."""
+        largest = np.zeros(self.counts.size)
+        some = self.labels > 0
+        np.maximum.at(largest, self.labels[some], values[some])
+        return largest
+
     def choose(self, wanted: npt.NDArray[np.bool_]) -> BoolMask:
         """The components for which `wanted` is true, never the background."""
         table = np.array(wanted, bool)

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from inference.resample import nearest, resample
 from inference.segmentation.lumen import BoolMask, FloatArray, Lumen, LumenSettings, local_statistics, measure_lumen
-from inference.segmentation.morphology import closed, dilated, eroded, label
+from inference.segmentation.morphology import closed, dilated, distance_to, eroded, label
 from inference.segmentation.result import Segmentation
 from inference.volume import Volume
 
@@ -36,11 +36,15 @@ class ThresholdSettings:
     Parameters
     ----------
     working_mm : float
-        Voxels finer than this are merged before the work, and the answer refined on the scan's own grid. [mm]
+        In large scans voxels finer than this are merged before the work, and the answer refined on the scan's own grid. [mm]
+    most_voxels : int
+        Scans with more voxels than this are large.
     wall_reach_mm : float
         Dense components that stay within this distance of lumen are wall calcium or stent. [mm]
     least_bone_mm3 : float
         Dense components smaller than this are not bone on their own. [mm³]
+    least_inflow_mm3, longest_inflow_mm : float
+        Undiluted contrast fills at least this volume, and veins no longer than this. [mm³, mm]
     bulk_radius_mm : float
         Low-density bone is thicker than twice this. [mm]
     hull_radius_mm : float
@@ -50,10 +54,13 @@ class ThresholdSettings:
     """
 
     working_mm: float = 0.7
+    most_voxels: int = 40_000_000
     wall_reach_mm: float = 7.0
-    least_bone_mm3: float = 60.0
+    least_bone_mm3: float = 150.0
+    least_inflow_mm3: float = 3000.0
+    longest_inflow_mm: float = 600.0
     bulk_radius_mm: float = 3.0
-    hull_radius_mm: float = 5.0
+    hull_radius_mm: float = 2.0
     least_vessel_mm3: float = 30.0
 
 
@@ -106,7 +113,8 @@ def settings_sha256(settings: ThresholdSettings) -> str:
 
 
 def _prepare(volume: Volume, settings: ThresholdSettings) -> _Scan:
-    z, y, x = (max(spacing, settings.working_mm) for spacing in volume.spacing_mm)
+    coarse = volume.array.size > settings.most_voxels
+    z, y, x = (max(spacing, settings.working_mm if coarse else 0.0) for spacing in volume.spacing_mm)
     working = volume if (z, y, x) == tuple(volume.spacing_mm) else resample(volume, (z, y, x))
     array = np.clip(working.array, -1024, 3071).astype(np.float32)
     mean, spread = local_statistics(array)
@@ -131,7 +139,11 @@ def _split_dense(scan: _Scan, settings: ThresholdSettings) -> tuple[BoolMask, Bo
     parts = label(dense, connectivity=26)
     even = dense & (scan.spread < 0.12 * scan.mean) & eroded(dense, 2.5, scan.spacing_mm)
     inflow = dilated(even, 4.5, scan.spacing_mm) & dense
-    is_inflow = parts.share(inflow) > 0.3
+    depth = distance_to(~even, scan.spacing_mm)
+    volume_mm3 = parts.counts * np.prod(scan.spacing_mm)
+    # as long as its volume over its widest section: a vein is a few hundred millimetres, a skull metres
+    length_mm = volume_mm3 / (np.pi * (parts.most(depth) + 2.5) ** 2)
+    is_inflow = (parts.share(inflow) > 0.3) & (volume_mm3 > settings.least_inflow_mm3) & (length_mm < settings.longest_inflow_mm)
     if not scan.lumen.enhanced:
         is_inflow[:] = False
     far = ~dilated(scan.lumen.certain, settings.wall_reach_mm, scan.spacing_mm)
