@@ -11,13 +11,16 @@ import numpy.typing as npt
 
 from inference.anatomy import NUMBERS
 from inference.naming.midline import Midline
-from inference.naming.tree import VesselTree
+from inference.naming.tree import Branch, VesselTree
 
 Array = npt.NDArray[Any]
 SIDES = ("r", "l")
 
 ARCH_RADIUS_MM = 6.9
 """Narrower trunks are branches of the arch."""
+
+SHORTEST_FIELD_MM = 40.0
+"""In a shorter field no landmark is certain and no name is given."""
 
 ARCH_SHARE = 0.62
 GROWS_ALONG = {"external_carotid", "middle_cerebral", "anterior_cerebral", "posterior_cerebral"}
@@ -91,20 +94,50 @@ class Namer:
         """The lowest node near the midline that two trunks from both sides reach from below, with a third going up."""
         nodes, options = self.tree.nodes_mm, []
         for node in np.flatnonzero(self.tree.degree >= 3):
-            if abs(self.left(int(node))) > 16.0 or node in self.roots or nodes[node, 2] < self._arch_top() + 70.0:
+            if abs(self.left(int(node))) > 16.0 or node in self.roots or nodes[node, 2] < self.arch_top_mm() + 70.0:
                 continue
             legs = self._legs(int(node))
             right = [leg for leg in legs if leg[0] == "r"]
             left = [leg for leg in legs if leg[0] == "l"]
             up = self._midline_run_up(int(node), {leg[1] for leg in legs})
             if right and left and up is not None:
-                options.append((float(nodes[node, 2]), int(node), min(right, key=lambda leg: leg[2]), min(left, key=lambda leg: leg[2]), up))
+                options.append(
+                    (float(nodes[node, 2]), int(node), min(right, key=lambda leg: leg[2]), min(left, key=lambda leg: leg[2]), up)
+                )
         if not options:
+            self._find_single_vertebral()
             return
         _, self.confluence, right_leg, left_leg, up = min(options, key=lambda option: option[0])
         for side, leg in (("r", right_leg), ("l", left_leg)):
             self.spines[f"vertebral_{side}"] = leg[3]
         self.notes["confluence"] = True
+
+    def _find_single_vertebral(self) -> None:
+        """With one vertebral artery only: the way to where two branches swing to both sides and back, near the midline."""
+        tree, best = self.tree, (np.inf, -1, [])
+        cost, by = tree.walk(self.roots)
+        for node in np.flatnonzero(tree.degree >= 3):
+            if abs(self.left(int(node))) > 16.0 or not np.isfinite(cost[node]) or tree.nodes_mm[node, 2] < self.arch_top_mm() + 70.0:
+                continue
+            path = tree.path(by, int(node))
+            track = tree.track(path, int(node))[::-1]
+            run = track[arc_of(track) < 22.0]
+            straight = abs(self.midline.left_of(run) - self.left(int(node))).max() < 7.0 and run[0, 2] - run[-1, 2] > 12.0
+            if straight and run[-1, 1] > run[0, 1] and not self._feeds_much(path, int(node)) and cost[node] < best[0]:
+                best = (float(cost[node]), int(node), path)
+        _, node, path = best
+        if not path:
+            return
+        nodes, place = tree.nodes_of(path, node), len(path)
+        while place > 0 and tree.length(path[place - 1 :]) < 40.0:
+            if abs(self.midline.left_of(tree.branches[path[place - 1]].points_mm) - self.left(node)).max() > 8.0:
+                break
+            place -= 1
+        self.confluence = nodes[place]
+        side = "l" if self._aside(path[:place][::-1], nodes[0]) > self.left(node) else "r"
+        self.spines["vertebral_r"], self.spines["vertebral_l"] = [], []
+        self.spines[f"vertebral_{side}"] = path[:place]
+        self.notes["confluence"] = "one vertebral"
 
     def _legs(self, node: int) -> list[tuple[str, int, float, list[int]]]:
         """Ways from a node down to a root, one per branch that leaves it: side, first branch, cost, path from the root."""
@@ -116,7 +149,7 @@ class Namer:
                 continue
             path = [*tree.path(by, there), number]
             track = tree.track(path, node)[::-1]
-            near = track[_arc(track) < 45.0]
+            near = track[arc_of(track) < 45.0]
             drop = float(track[0, 2] - near[:, 2].min())
             aside = float(np.median(self.midline.left_of(near)))
             reaches_bottom = track[:, 2].min() < self.bottom_mm + 6.0
@@ -124,8 +157,18 @@ class Namer:
                 continue
             if near[:, 1].mean() < track[0, 1] - 6.0:
                 continue  # a vertebral artery comes from behind or from the side, never from the front
+            if self._feeds_much(path, node):
+                continue  # a carotid artery on its way to the anterior communicating artery
             found.append(("l" if aside > 0 else "r", number, float(cost[there]), path))
         return found
+
+    def _feeds_much(self, path: list[int], end: int) -> bool:
+        """Whether long side trees hang on the upper half of a path: external carotid or middle cerebral artery."""
+        tree, nodes = self.tree, self.tree.nodes_of(path, end)
+        start, top = float(tree.nodes_mm[nodes, 2].min()), float(tree.nodes_mm[end, 2])
+        floor = max(start + 0.45 * (top - start), self.arch_top_mm() + 50.0)
+        parts = tree.side_parts(path, blocked=set(tree.at[end]) - set(path))
+        return any(tree.length(parts.get(node, [])) > 220.0 for node in nodes[:-1] if tree.nodes_mm[node, 2] > floor)
 
     def _midline_run_up(self, node: int, legs: set[int]) -> int | None:
         """A branch that leaves upwards and stays near the midline."""
@@ -135,7 +178,7 @@ class Namer:
             if number in legs and len(tree.at[node]) <= 3:
                 continue
             points = branch.points_mm if branch.start == node else branch.points_mm[::-1]
-            near = points[_arc(points) < 25.0]
+            near = points[arc_of(points) < 25.0]
             rise = float(near[-1, 2] - near[0, 2])
             if rise > 2.0 and abs(self.midline.left_of(near) - self.left(node)).max() < 9.0:
                 return number
@@ -150,36 +193,56 @@ class Namer:
         blocked = below | self.named("aortic_arch")
         cost, by = tree.walk([self.confluence], without_branches=blocked)
         base = nodes[self.confluence]
-        best: dict[str, tuple[float, int]] = {}
+        ways = []
         for leaf in tree.leaves:
-            if not np.isfinite(cost[leaf]) or cost[leaf] > 600.0:
-                continue
-            track = tree.track(tree.path(by, int(leaf)), int(leaf))
-            if not self._is_posterior(track, base):
-                continue
-            aside = self.midline.left_of(track)
-            side = "l" if aside[np.abs(aside).argmax()] > 0 else "r"
-            if float(track[-1, 1]) > best.get(side, (-np.inf, 0))[0]:
-                best[side] = (float(track[-1, 1]), int(leaf))
-        self._split_basilar(by, best)
+            path = tree.path(by, int(leaf))
+            if np.isfinite(cost[leaf]) and 0.0 < tree.length(path) <= 260.0:
+                track = tree.track(path, int(leaf))
+                if self._is_posterior(track, base):
+                    ways.append((float(track[-1, 1]), int(leaf), path))
+        self._split_basilar(self._pair_of_ways(ways))
+
+    def _pair_of_ways(self, ways: list[tuple[float, int, list[int]]]) -> dict[str, list[int]]:
+        """The way that goes farthest back, and the one that goes farthest back on the other side of it."""
+        if not ways:
+            return {}
+        ways, tree, base = sorted(ways, reverse=True), self.tree, self.confluence or 0
+        _, leaf, first = ways[0]
+        aside = {}
+        for place, (_, end, path) in enumerate(ways[1:], start=1):
+            fork = len(shared_start(first, path))
+            parting = tree.nodes_of(path, end)[fork]
+            if abs(self.left(parting) - self.left(base)) > 9.0:
+                continue  # a branch of the first way, not its counterpart
+            apart = self._aside(path[fork:], end) - self._aside(first[fork:], leaf)
+            if abs(apart) > 10.0:
+                aside[place] = apart
+        if not aside:
+            return {"l" if self._aside(first[1:] or first, leaf) > 0 else "r": first}
+        place = min(aside)
+        return {"l": ways[place][2], "r": first} if aside[place] > 0 else {"r": ways[place][2], "l": first}
+
+    def _aside(self, path: list[int], end: int) -> float:
+        """Mean distance to the left of the first 45 mm of the end of a path. [mm]"""
+        track = self.tree.track(path, end)
+        return float(self.midline.left_of(track[arc_of(track) < 45.0]).mean())
 
     def _is_posterior(self, track: Array, base: Array) -> bool:
         """Whether a way from the confluence climbs 12 mm or more, swings to a side and then goes back past where it began."""
         climbs = track[:, 2].max() > base[2] + 10.0
         return bool(climbs and track[-1, 1] > base[1] + 15.0 and np.abs(self.midline.left_of(track)).max() < 45.0)
 
-    def _split_basilar(self, by: Array, best: dict[str, tuple[float, int]]) -> None:
-        tree = self.tree
-        paths = {side: tree.path(by, leaf) for side, (_, leaf) in best.items()}
+    def _split_basilar(self, paths: dict[str, list[int]]) -> None:
+        """Basilar artery up to where the two ways part, posterior cerebral arteries from there."""
+        tree, end = self.tree, self.confluence
+        assert end is not None
         if len(paths) == 2:
-            trunk = _shared(paths["r"], paths["l"])
+            trunk = shared_start(paths["r"], paths["l"])
         else:
-            assert self.confluence is not None
-            trunk = self._midline_trunk(next(iter(paths.values()))) if paths else self._climb(self.confluence)
+            trunk = self._midline_trunk(next(iter(paths.values()))) if paths else self._climb(end)
         self.give("basilar", trunk)
-        end = self.confluence
         for number in trunk:
-            end = tree.branches[number].other(int(end)) if end is not None else None
+            end = tree.branches[number].other(end)
         self.basilar_top = end
         for side, path in paths.items():
             self.spines[f"posterior_cerebral_{side}"] = path[len(trunk) :]
@@ -296,7 +359,7 @@ class Namer:
         terminus = self._terminus(side, nodes, parts)
         if terminus is None:
             return
-        self.give(f"middle_cerebral_{side}", parts[nodes[terminus]])
+        self.give(f"middle_cerebral_{side}", self._lateral_part(side, nodes[terminus], parts[nodes[terminus]]))
         self.spines[f"anterior_cerebral_{side}"] = spine[terminus:]
         self._name_below_terminus(side, spine, nodes, parts, terminus)
 
@@ -324,23 +387,29 @@ class Namer:
                 continue
             points = np.concatenate([tree.branches[number].points_mm for number in part])
             rises = points[:, 2].max() - tree.nodes_mm[node, 2]
-            if rises < 12.0 or (self.arch and tree.nodes_mm[node, 2] < self._arch_top() + 45.0):
+            if rises < 12.0 or (self.arch and tree.nodes_mm[node, 2] < self.arch_top_mm() + 45.0):
                 continue
             if tree.length(part) > best[0]:
                 best = (tree.length(part), place)
         return self._below_loop(nodes, parts, best[1])
 
     def _below_loop(self, nodes: list[int], parts: dict[int, list[int]], fork: int | None) -> int | None:
-        """The true fork where the external carotid runs beside the internal one, touches it and leaves again higher up."""
+        """The true fork where the external carotid first runs against the internal one and leaves again higher up.
+
+        The external carotid leaves wide; the branches of it that touch the common carotid lower down are narrow.
+        """
+        tree = self.tree
         for place in range(1, fork or 0):
-            for number in parts.get(nodes[place], []):
-                branch = self.tree.branches[number]
-                there = branch.other(nodes[place])
-                if not branch.jump and branch.length_mm > 8.0 and there in nodes[fork:] and branch.radius_mm > 1.0:
-                    return place
+            node = nodes[place]
+            if fork is None or tree.nodes_mm[nodes[fork], 2] - tree.nodes_mm[node, 2] > 45.0:
+                continue
+            leaving = [tree.branches[n] for n in parts.get(node, []) if node in (tree.branches[n].start, tree.branches[n].end)]
+            if any(not branch.jump and branch.length_mm > 8.0 and branch.radius_mm > 1.25 for branch in leaving):
+                return place
         return fork
 
-    def _arch_top(self) -> float:
+    def arch_top_mm(self) -> float:
+        """z of the highest point of the arch, minus infinity without one. [mm]"""
         return max((float(self.tree.branches[number].points_mm[:, 2].max()) for number in self.arch), default=-np.inf)
 
     def _terminus(self, side: str, nodes: list[int], parts: dict[int, list[int]]) -> int | None:
@@ -354,6 +423,17 @@ class Namer:
             if reach > best[0]:
                 best = (reach, place)
         return best[1]
+
+    def _lateral_part(self, side: str, root: int, part: list[int]) -> list[int]:
+        """The part without single end branches at its root that stay medial: the anterior choroidal artery leaves there."""
+        sign, tree, kept = (1.0 if side == "l" else -1.0), self.tree, []
+        for number in part:
+            branch = tree.branches[number]
+            single = root in (branch.start, branch.end) and tree.degree[branch.other(root)] == 1
+            reach = float((sign * self.midline.left_of(branch.points_mm)).max()) - sign * self.left(root)
+            if not (single and branch.length_mm < 45.0 and reach < 20.0):
+                kept.append(number)
+        return kept
 
     def _last_certain(self, nodes: list[int], terminus: int) -> int:
         """Without a bifurcation in the field, only the last 90 mm below the terminus are surely internal carotid."""
@@ -375,7 +455,9 @@ class Namer:
         bridges = []
         for number, branch in enumerate(tree.branches):
             ends = [branch.start, branch.end]
-            if number in blocked or not np.isfinite(np.minimum(right[ends], left[ends])).any():
+            if number in blocked or branch.points_mm[-1, 1] > branch.points_mm[0, 1] + 15.0 and self._at_terminus(branch):
+                continue  # the anterior choroidal artery goes back
+            if not np.isfinite(np.minimum(right[ends], left[ends])).any():
                 continue
             nearer = {"r" if right[node] <= left[node] else "l" for node in ends}
             middle = float(np.abs(self.midline.left_of(branch.points_mm)).max())
@@ -386,6 +468,10 @@ class Namer:
                 self.give(f"anterior_cerebral_{start}", [number])
         if bridges:
             self.give("anterior_communicating", [number for _, number in sorted(bridges)[:1]])
+
+    def _at_terminus(self, branch: Branch) -> bool:
+        """Whether a branch runs from a carotid terminus to a free end."""
+        return any(branch.start == node and self.tree.degree[branch.end] == 1 for node in self.termini.values())
 
     def name_posterior_communicating(self) -> None:
         """The short way between an internal carotid and the posterior cerebral artery of its side."""
@@ -426,7 +512,7 @@ class Namer:
         """The way from the arch to the end that lies farthest to the side, low in the field."""
         if not self.arch:
             return []
-        tree, sign, top = self.tree, (1.0 if side == "l" else -1.0), self._arch_top()
+        tree, sign, top = self.tree, (1.0 if side == "l" else -1.0), self.arch_top_mm()
         cost, by = tree.walk(self.roots, without_branches=set(self._posterior_branches()))
         best = (40.0, None)
         for leaf in tree.leaves:
@@ -444,7 +530,7 @@ class Namer:
             carotid[side] = [number for number in carotid[side] if number not in self.arch]
             vertebral[side] = [number for number in vertebral[side] if number not in self.arch]
         low = {side: arm[side] or vertebral[side] for side in SIDES}
-        trunk = _shared(low["r"], carotid["r"])
+        trunk = shared_start(low["r"], carotid["r"])
         self.give("brachiocephalic_trunk", trunk)
         for side in SIDES:
             whole = [number for number in arm[side] if not self.label[number]]
@@ -472,20 +558,22 @@ class Namer:
             for number, branch in enumerate(tree.branches):
                 if self.label[number] or branch.jump:
                     continue
-                around = {
-                    int(self.label[other]) for node in (branch.start, branch.end) for other in tree.at[node] if self.label[other]
-                }
+                around = {int(self.label[other]) for node in (branch.start, branch.end) for other in tree.at[node] if self.label[other]}
                 if len(around) == 1 and next(iter(around)) in custom:
                     self.label[number] = next(iter(around))
                     changed = True
 
     def run(self) -> Array:
         """All rules in order; labels of the branches (n,), 0 where no rule speaks."""
-        if not self.roots:
+        if not self.roots or self.top_mm - self.bottom_mm < SHORTEST_FIELD_MM:
             return self.label
         self.find_confluence()
         self.name_posterior()
         self.find_carotids()
+        if not self.termini and self.confluence is None:
+            from inference.naming.neck import name_neck
+
+            name_neck(self)
         self.name_chest()
         self.name_anterior()
         self.name_posterior_communicating()
@@ -493,11 +581,12 @@ class Namer:
         return self.label
 
 
-def _arc(points: Array) -> Array:
+def arc_of(points: Array) -> Array:
+    """Distance along a track (n,). [mm]"""
     return np.concatenate(([0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))))
 
 
-def _shared(first: Collection[int], second: Collection[int]) -> list[int]:
+def shared_start(first: Collection[int], second: Collection[int]) -> list[int]:
     """The branches at the start of two paths that are the same."""
     same = []
     for one, other in zip(first, second, strict=False):

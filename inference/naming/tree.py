@@ -203,7 +203,9 @@ def _jumps(nodes: Array, degree: Array, branches: list[Branch]) -> list[Branch]:
         for near in tree.query_ball_point(nodes[end], JUMP_MM):
             gap = nodes[near] - nodes[end]
             size = float(np.linalg.norm(gap))
-            if piece[near] == piece[end] or size < 1e-6 or float(gap @ heading) < 0.5 * size:
+            if near == end or size < 1e-6 or float(gap @ heading) < 0.5 * size:
                 continue
+            if piece[near] == piece[end] and (degree[near] > 1 or float(-gap @ _outward(branches, near)) < 0.7 * size):
+                continue  # within one piece only two ends that face each other are taken for a gap
             found.append(Branch(int(end), int(near), size, 0.5, np.stack([nodes[end], nodes[near]]), jump=True))
     return found
