@@ -81,7 +81,7 @@ def confidence_sequence(differences: npt.ArrayLike, *, level: float = 0.95, mixt
     References
     ----------
     Robbins 1970, doi:10.1214/aoms/1177696786; Lai 1976, doi:10.1214/aos/1176343406; Wang and Ramdas 2025,
-    doi:10.1080/07474946.2024.2425759.
+    doi:10.1080/07474946.2024.2428245.
 
     Examples
     --------

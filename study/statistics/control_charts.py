@@ -133,7 +133,7 @@ def p_chart(
 
     References
     ----------
-    Laney 2002, doi:10.1081/QEN-120006708.
+    Laney 2002, doi:10.1081/QEN-120003555.
 
     Examples
     --------

@@ -156,7 +156,7 @@ def mcnemar(*, p_small: float, ratio: float, power: float, alpha: float = 0.05) 
 
     References
     ----------
-    Connett, Smith and McHugh 1987, doi:10.1002/sim.4780060207.
+    Connett, Smith and McHugh 1987, doi:10.1002/sim.4780060107.
 
     Examples
     --------

@@ -2,14 +2,16 @@
 pyworkforce 0.5 (README); otherwise closed forms of small queues.
 """
 
+import json
 import math
 
+import numpy as np
 import pytest
 import simpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from study.statistics import StatisticsError, erlang_c, servers_needed
+from study.statistics import StatisticsError, erlang_c, servers_needed, staffing_range
 
 
 def test_the_standard_worked_example() -> None:
@@ -99,3 +101,38 @@ def test_a_simulated_department_waits_as_erlang_says() -> None:
     queue = erlang_c(arrivals_per_hour=18, handling_minutes=9, servers=4)
     assert sum(wait > 0 for wait in waits) / len(waits) == pytest.approx(queue.wait_probability, abs=0.02)
     assert sum(wait <= 3 for wait in waits) / len(waits) == pytest.approx(queue.service_level(3), abs=0.02)
+
+
+PLAN = {"arrivals_per_hour": 12.0, "service_level": 0.8, "within_minutes": 10.0}
+
+
+def test_measured_minutes_that_never_vary_leave_no_doubt() -> None:
+    plan = staffing_range([14.22] * 30, **PLAN, seed=1)
+    assert plan.servers == servers_needed(**PLAN, handling_minutes=14.22).servers
+    assert tuple(plan.interval()) == (plan.rostered, plan.rostered)
+
+
+def test_the_range_widens_when_people_differ_and_are_resampled() -> None:
+    """Three people with means of 8, 14 and 20 minutes: 30 cases each look precise, three people do not."""
+    minutes = [mean + 0.1 * (k % 5) for mean in (8, 14, 20) for k in range(30)]
+    people = [name for name in "abc" for _ in range(30)]
+    by_case = staffing_range(minutes, **PLAN, seed=1).interval()
+    by_person = staffing_range(minutes, **PLAN, cluster=people, seed=1).interval()
+    assert by_person.low < by_case.low
+    assert by_person.high > by_case.high
+
+
+def test_the_papers_minutes_ask_for_fewer_people_with_ai() -> None:
+    rng = np.random.default_rng(5)
+    manual, ai = (staffing_range(rng.normal(mean, sd, 150), **PLAN, seed=2) for mean, sd in ((14.22, 3.64), (4.94, 0.36)))
+    assert (manual.servers, ai.servers) == (4, 2)
+    json.dumps(manual.to_dict(), allow_nan=False)
+
+
+def test_the_same_seed_gives_the_same_range_and_missing_minutes_are_named() -> None:
+    minutes = [10.0, 12.0, 15.0, float("nan"), 18.0]
+    first = staffing_range(minutes, **PLAN, seed=3)
+    assert first.interval() == staffing_range(minutes, **PLAN, seed=3).interval()
+    assert any("1 cases without" in note for note in first.notes)
+    with pytest.raises(StatisticsError, match="measure more"):
+        staffing_range([10.0], **PLAN, seed=1)
