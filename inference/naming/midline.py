@@ -1,6 +1,7 @@
 """Where the patient's middle is: x of the midline as a straight line over z, from bone where there is any."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ def find_midline(mask: Array, geometry: Geometry, *, slabs: int = 24) -> Midline
     points = geometry.points(np.stack(np.unravel_index(flat, mask.shape), axis=1))
     edges = np.linspace(points[:, 2].min(), points[:, 2].max() + 1e-6, slabs + 1)
     middles = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         inside = points[(points[:, 2] >= low) & (points[:, 2] < high), 0]
         if len(inside) >= 20:
             middles.append(((low + high) / 2, float(np.percentile(inside, [5, 95]).mean())))
@@ -57,3 +58,19 @@ def find_midline(mask: Array, geometry: Geometry, *, slabs: int = 24) -> Midline
     rise, run = x[:, None] - x[None], z[:, None] - z[None]
     slope = float(np.clip(np.median((rise[run > 10.0]) / run[run > 10.0]), -0.25, 0.25))
     return Midline(float(np.median(x - slope * z)), slope)
+
+
+ADULT_SKULL_MM = 150.0
+
+
+def body_scale(bone: Array, geometry: Geometry) -> float:
+    """Size of the body against an adult's by the width of the bone in the upper half of the field; 1 where that cannot be told.
+
+    Only a body far smaller than an adult's (an infant, a miniature phantom) is scaled, and only if its skull is not cut.
+    """
+    upper = np.sort(np.argsort(geometry.points([(z, 0, 0) for z in range(bone.shape[0])])[:, 2])[bone.shape[0] // 2 :])
+    across = np.flatnonzero(np.any(bone[upper[0] : upper[-1] + 1] != 0, axis=(0, 1)))
+    if len(across) < 10 or across[0] < 2 or across[-1] > bone.shape[2] - 3:
+        return 1.0
+    width = (across[-1] - across[0]) * geometry.spacing_mm[2] / ADULT_SKULL_MM
+    return float(max(width, 0.35)) if width < 0.75 and bone.shape[0] * geometry.spacing_mm[0] > 60.0 else 1.0

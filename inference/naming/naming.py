@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from inference.anatomy import LABELS, NUMBERS
 from inference.graph import Skeleton, skeleton_of
-from inference.naming.midline import Midline, find_midline
+from inference.naming.midline import Midline, body_scale, find_midline
 from inference.naming.paint import paint
 from inference.naming.rules import Namer
 from inference.naming.tree import tree_of
@@ -48,14 +48,17 @@ def name_arteries(segmentation: Segmentation, volume: Volume) -> Segmentation:
 
 def name_branches(skeleton: Skeleton, segmentation: Segmentation, volume: Volume) -> tuple[Array, dict[str, Any]]:
     """Label of every edge of a skeleton's graph, 0 where no rule speaks, and notes."""
-    tree = tree_of(skeleton)
+    scale = body_scale(segmentation.bone, volume.geometry)
+    tree = tree_of(skeleton, scale=scale)
     if not len(tree.nodes_mm):
         return np.zeros(len(skeleton.chains), int), {"midline": "none"}
     midline, source = find_midline(segmentation.bone, volume.geometry), "bone"
     if midline is None:
         midline, source = find_midline(segmentation.vessel, volume.geometry), "vessels"
     corners = volume.geometry.points([(0, 0, 0), tuple(n - 1 for n in volume.shape)])
-    low, high = float(corners[:, 2].min()), float(corners[:, 2].max())
-    namer = Namer(tree, midline or Midline(float(tree.nodes_mm[:, 0].mean()), 0.0), bottom_mm=low, top_mm=high)
+    low, high = float(corners[:, 2].min()) / scale, float(corners[:, 2].max()) / scale
+    middle = Midline(midline.offset_mm / scale, midline.slope) if midline else Midline(float(tree.nodes_mm[:, 0].mean()), 0.0)
+    namer = Namer(tree, middle, bottom_mm=low, top_mm=high)
     labels = namer.run()[: len(skeleton.chains)]
-    return labels, {"midline": source if midline else "none", "confluence": namer.confluence is not None, "arch": bool(namer.arch)}
+    found = {"confluence": namer.confluence is not None, "arch": bool(namer.arch)}
+    return labels, {"midline": source if midline else "none", "scale": round(scale, 3), **found}

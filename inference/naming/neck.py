@@ -89,7 +89,7 @@ def _find_vertebral(namer: Namer, side: str, ways: list[tuple[str, int, list[int
         return
     line = np.concatenate([tree.branches[number].points_mm for number in carotid])
     best: tuple[float, list[int]] = (np.inf, [])
-    for _, _, path, track in ways:
+    for _, _, path, _track in ways:
         free = [number for number in path if not namer.label[number] and number not in carotid]
         if not free or tree.length(free) < 30.0:
             continue

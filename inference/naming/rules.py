@@ -114,10 +114,11 @@ class Namer:
 
     def _find_single_vertebral(self) -> None:
         """With one vertebral artery only: the way to where two branches swing to both sides and back, near the midline."""
-        tree, best = self.tree, (np.inf, -1, [])
+        tree = self.tree
+        best: tuple[float, int, list[int]] = (np.inf, -1, [])
         cost, by = tree.walk(self.roots)
-        for node in np.flatnonzero(tree.degree >= 3):
-            if abs(self.left(int(node))) > 16.0 or not np.isfinite(cost[node]) or tree.nodes_mm[node, 2] < self.arch_top_mm() + 70.0:
+        for node in np.flatnonzero(tree.degree >= 3).tolist():
+            if abs(self.left(node)) > 16.0 or not np.isfinite(cost[node]) or tree.nodes_mm[node, 2] < self.arch_top_mm() + 70.0:
                 continue
             path = tree.path(by, int(node))
             track = tree.track(path, int(node))[::-1]
@@ -379,7 +380,8 @@ class Namer:
 
     def _carotid_fork(self, nodes: list[int], parts: dict[int, list[int]]) -> int | None:
         """Place on the way where the external carotid leaves: the longest side tree between root and skull base."""
-        tree, best = self.tree, (25.0, None)
+        tree = self.tree
+        best: tuple[float, int | None] = (25.0, None)
         floor = self.head_floor_mm()
         for place, node in enumerate(nodes[1:-1], start=1):
             part = parts.get(node)
@@ -414,7 +416,8 @@ class Namer:
 
     def _terminus(self, side: str, nodes: list[int], parts: dict[int, list[int]]) -> int | None:
         """Place on the way where the part that reaches farthest to the side leaves: the middle cerebral artery."""
-        sign, best, floor = (1.0 if side == "l" else -1.0), (22.0, None), self.head_floor_mm() - 8.0
+        sign, floor = (1.0 if side == "l" else -1.0), self.head_floor_mm() - 8.0
+        best: tuple[float, int | None] = (22.0, None)
         for place, node in enumerate(nodes[:-1]):
             if self.tree.nodes_mm[node, 2] < floor or not parts.get(node):
                 continue
@@ -455,7 +458,7 @@ class Namer:
         bridges = []
         for number, branch in enumerate(tree.branches):
             ends = [branch.start, branch.end]
-            if number in blocked or branch.points_mm[-1, 1] > branch.points_mm[0, 1] + 15.0 and self._at_terminus(branch):
+            if number in blocked or (branch.points_mm[-1, 1] > branch.points_mm[0, 1] + 15.0 and self._at_terminus(branch)):
                 continue  # the anterior choroidal artery goes back
             if not np.isfinite(np.minimum(right[ends], left[ends])).any():
                 continue
@@ -491,7 +494,6 @@ class Namer:
 
     def name_chest(self) -> None:
         """Brachiocephalic trunk, subclavian and common carotid arteries, and the vertebrals up to the confluence."""
-        tree = self.tree
         vertebral = {side: list(self.spines.get(f"vertebral_{side}", [])) for side in SIDES}
         carotid = {side: list(self.spines.get(f"common_carotid_{side}", [])) for side in SIDES}
         arm = {side: self._arm_path(side) for side in SIDES}
@@ -501,7 +503,6 @@ class Namer:
             self.give(f"common_carotid_{side}", carotid[side])
             self.give(f"vertebral_{side}", self._beyond(vertebral[side]))
         self.notes["arms"] = [side for side in SIDES if arm[side]]
-        del tree
 
     def _beyond(self, path: list[int]) -> list[int]:
         """The part of a path after its last named branch."""
@@ -514,14 +515,14 @@ class Namer:
             return []
         tree, sign, top = self.tree, (1.0 if side == "l" else -1.0), self.arch_top_mm()
         cost, by = tree.walk(self.roots, without_branches=set(self._posterior_branches()))
-        best = (40.0, None)
+        best: tuple[float, list[int]] = (40.0, [])
         for leaf in tree.leaves:
             place = tree.nodes_mm[leaf]
             if np.isfinite(cost[leaf]) and abs(place[2] - top) < 90.0 and sign * self.left(int(leaf)) > best[0]:
                 path = tree.path(by, int(leaf))
                 if path and float(np.median([tree.branches[number].radius_mm for number in path])) > 1.8:
                     best = (sign * self.left(int(leaf)), path)
-        return best[1] or []
+        return best[1]
 
     def _name_trunks(self, arm: dict[str, list[int]], carotid: dict[str, list[int]], vertebral: dict[str, list[int]]) -> None:
         """What two ways from the arch share is the trunk; the first of the right side is the brachiocephalic."""

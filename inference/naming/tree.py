@@ -156,13 +156,22 @@ class VesselTree:
         return sum(self.branches[number].length_mm for number in numbers if not self.branches[number].jump)
 
 
-def tree_of(skeleton: Skeleton) -> VesselTree:
-    """The naming tree of a skeleton: its graph and jumps between the ends of separate pieces."""
+def tree_of(skeleton: Skeleton, *, scale: float = 1.0) -> VesselTree:
+    """The naming tree of a skeleton: its graph and jumps between the ends of separate pieces.
+
+    Parameters
+    ----------
+    skeleton : Skeleton
+        Graph to walk.
+    scale : float
+        Size of the body against an adult's; lengths are divided by it, for the rules are written for adults.
+    """
     graph = skeleton.graph
-    nodes = np.array([node.point_mm for node in graph.nodes], float).reshape(-1, 3)
+    nodes = np.array([node.point_mm for node in graph.nodes], float).reshape(-1, 3) / scale
     degree = np.array([node.degree for node in graph.nodes], int)
     branches = [
-        Branch(edge.start, edge.end, max(edge.length_mm, 0.1), float(np.median(edge.radius_mm)), edge.points_mm) for edge in graph.edges
+        Branch(edge.start, edge.end, max(edge.length_mm, 0.1) / scale, float(np.median(edge.radius_mm)) / scale, edge.points_mm / scale)
+        for edge in graph.edges
     ]
     return VesselTree(nodes, degree, branches + _jumps(nodes, degree, branches))
 
@@ -174,7 +183,8 @@ def _outward(branches: list[Branch], node: int) -> Array:
             points = branch.points_mm if branch.end == node else branch.points_mm[::-1]
             heading = points[-1] - points[max(0, len(points) - 12)]
             size = float(np.linalg.norm(heading))
-            return heading / size if size > 0 else heading
+            unit: Array = heading / size if size > 0 else heading
+            return unit
     return np.zeros(3)
 
 
