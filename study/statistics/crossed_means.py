@@ -135,7 +135,7 @@ def _satterthwaite(moments: dict[tuple[int, int], tuple[Floats, Floats]], presen
     )
     spread = squares[0] ** 2 / (readers - 1) + squares[1] ** 2 / (cases - 1) + squares[2] ** 2 / ((readers - 1) * (cases - 1))
     total = squares[0] + squares[1] - squares[2]
-    return math.inf if spread <= 0 else max(total**2 / spread, 1.0)
+    return math.inf if spread <= 0 else max(float(total**2 / spread), 1.0)
 
 
 def _notes(table: ReaderScores, variance: float, present: np.ndarray) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ irrCAC prints a one-sided p; ours is two-sided and so twice as large.
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -64,6 +65,22 @@ def test_gwets_four_raters_with_missing_ratings(
     assert found.p_value == pytest.approx(2 * one_sided, rel=1e-4)
     assert found.n == 12
     assert "two-sided" in found.method
+
+
+@pytest.mark.parametrize(
+    ("coefficient", "estimate", "error", "low", "high"),
+    [("ac1", 0.86871, 0.03738, 0.794, 0.943), ("fleiss", 0.68887, 0.06593, 0.557, 0.82), ("alpha", 0.69545, 0.06582, 0.564, 0.827)],
+)
+def test_seven_pathologists_of_a_real_study(coefficient: str, estimate: float, error: float, low: float, high: float) -> None:
+    """DIDSR/HTT pilot (CC0), experts' yes/no on 72 regions, one of whom saw 13; irrCAC 1.4 in R on the same table."""
+    table = Path(__file__).resolve().parents[4] / "shared" / "data" / "reader_event_log" / "htt_pilot_annotations.csv.gz"
+    if not table.exists():
+        pytest.skip("the HTT pilot table is not here")
+    frame = pd.read_csv(table)
+    ratings = frame[frame.modalityID == "camic-expert"].pivot_table(index="caseID", columns="readerID", values="VTA", aggfunc="first")
+    found = agreement(ratings, coefficient=coefficient)
+    assert (found.estimate, found.standard_error) == pytest.approx((estimate, error), abs=6e-6)
+    assert tuple(found.interval()) == pytest.approx((low, high), abs=6e-4)
 
 
 def test_two_raters_with_one_missing_pair_give_irrcacs_kappa() -> None:
