@@ -43,7 +43,7 @@ def positions(events: pd.DataFrame) -> pd.Series:
         delay = server[has_client] - clients["client_offset_seconds"].astype(float)
         anchor = delay.groupby([clients["task"], clients["client"], clients["boot"]]).transform("min")
         place[has_client] = clients["client_offset_seconds"].astype(float) + anchor
-    stamp = (events["at"] - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
+    stamp = (events["at"] - events.groupby("task")["at"].transform("first")).dt.total_seconds()
     first = (stamp - server).groupby([events["task"], events["boot"]]).transform("first")
     return place + first
 
