@@ -43,10 +43,13 @@ def judge(
         Findings in the order in which a technologist should read them.
     """
     settings = settings or QcSettings()
-    findings = [*also, *scan_findings(volume, segmentation, settings), *tree_findings(volume, segmentation, settings)]
+    findings = [*scan_findings(volume, segmentation, settings), *tree_findings(volume, segmentation, settings)]
     findings += artery_findings(volume, segmentation.arteries, segmentation.vessel, settings)
     findings += repair_findings(segmentation.repairs, settings)
     findings += bone_findings(segmentation, bone_removed, settings)
+    # the checks of the scan itself may have said the same already
+    told = {(finding.code, finding.artery) for finding in also}
+    findings = [*also, *(finding for finding in findings if (finding.code, finding.artery) not in told)]
     order = {"reject": 0, "review": 1, "note": 2}
     return Verdict(tuple(sorted(findings, key=lambda finding: order[finding.severity])))
 
@@ -56,7 +59,7 @@ def scan_findings(volume: Volume, segmentation: Segmentation, settings: QcSettin
     slices, thickness = volume.shape[0], volume.spacing_mm[0]
     if not segmentation.notes.get("enhanced", True):
         yield Finding("unenhanced", "reject", "No contrast was found in any vessel: the scan looks unenhanced.")
-    hu = float(segmentation.notes.get("hu") or 0.0)
+    hu = float(segmentation.notes.get("lumen_hu") or 0.0)
     if 0.0 < hu < settings.least_enhancement_hu:
         yield Finding("weak_enhancement", "review", f"Contrast is weak: vessels measure about {hu:.0f} HU.", hu)
     if thickness > settings.thickest_slice_mm:

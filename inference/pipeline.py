@@ -11,10 +11,12 @@ import numpy as np
 from inference.bone_removal import remove_bone
 from inference.checks import judge
 from inference.errors import InferenceError, RejectedScan
-from inference.pictures.image_sets import rotating_mips, rotating_vr
+from inference.pictures.image_sets import more_mips, rotating_mips, rotating_vr, vr_with_bone
 from inference.pictures.window import Picture
 from inference.qc import Finding, QcSettings
 from inference.reconstruction import Reconstruction, Request, fingerprint, finished
+from inference.scans.quality import assess
+from inference.segmentation.lumen import noise_of
 from inference.segmentation.result import Segmentation
 from inference.stages import Stopwatch
 from inference.volume import Volume
@@ -77,23 +79,32 @@ def reconstruct(
         For an unknown method or recipe, or `subtraction` without an unenhanced scan.
     """
     require_scan(volume)
-    watch = Stopwatch(progress)
+    watch, findings = Stopwatch(progress), list[Finding]()
     with watch.stage("fingerprint"):
         request = request_for(volume, unenhanced=unenhanced, method=method, model=model, recipe=recipe)
+        scan, second = in_hu(volume), in_hu(unenhanced) if unenhanced else None
+    with watch.stage("check scan"):
+        findings += assess(scan).findings
     with watch.stage("segment"):
-        segmentation = _segment(volume, unenhanced, request, device)
-    findings: list[Finding] = []
-    segmentation = _refine(segmentation, volume, watch, findings)
+        segmentation = _segment(scan, second, request, device)
+    segmentation = _refine(segmentation, scan, watch, findings)
     with watch.stage("remove bone"):
-        noise = float(segmentation.notes.get("noise_hu") or 10.0)
-        bone_removed = remove_bone(volume, segmentation.vessel, segmentation.bone, noise_hu=noise)
-    centrelines = _centrelines(segmentation, volume, watch, findings)
-    pictures, pixel_mm = _pictures(volume, segmentation, bone_removed, recipe, watch, findings)
+        noise = float(segmentation.notes.get("noise_hu") or noise_of(scan))
+        bone_removed = remove_bone(scan, segmentation.vessel, segmentation.bone, noise_hu=noise)
+    centrelines = _centrelines(segmentation, scan, watch, findings)
+    pictures, pixel_mm = _pictures(scan, segmentation, bone_removed, recipe, watch, findings)
     with watch.stage("judge"):
-        verdict = judge(volume, segmentation, bone_removed, settings=settings, also=tuple(findings))
-    engine = _engine(segmentation, device, method)
-    made = Reconstruction(volume, segmentation, bone_removed, verdict, request, (), engine, pictures, centrelines, pixel_mm)
+        verdict = judge(scan, segmentation, bone_removed, settings=settings, also=tuple(findings))
+    engine = _engine(segmentation, method)
+    made = Reconstruction(scan, segmentation, bone_removed, verdict, request, (), engine, pictures, centrelines, pixel_mm)
     return replace(made, stages=tuple(watch.stages))
+
+
+def in_hu(volume: Volume) -> Volume:
+    """The scan as int16 HU, clipped to what a CT can hold."""
+    if volume.array.dtype == np.int16:
+        return volume
+    return volume.with_array(np.clip(np.nan_to_num(np.rint(volume.array)), -1024, 32767).astype(np.int16))
 
 
 def request_for(volume: Volume, *, unenhanced: Volume | None, method: str, model: str | None, recipe: str) -> Request:
@@ -155,11 +166,14 @@ def _pictures(
 ) -> tuple[dict[str, Picture], float]:
     if recipe == "masks":
         return {}, 1.0
-    hu = float(segmentation.notes.get("hu") or 0.0)
+    lumen_hu = float(segmentation.notes.get("lumen_hu") or 0.0)
     with watch.stage("MIP"):
-        pictures, pixel_mm = rotating_mips(bone_removed, lumen_hu=hu)
-    drawn: dict[str, Picture] = _attempt(watch, "VR", findings, {}, rotating_vr, volume, segmentation)
-    return {**pictures, **drawn}, pixel_mm
+        pictures, pixel_mm = rotating_mips(bone_removed, lumen_hu=lumen_hu)
+    pictures |= _attempt(watch, "VR", findings, {}, rotating_vr, volume, segmentation)
+    if recipe == "full":
+        pictures |= _attempt(watch, "MIP slabs", findings, {}, more_mips, volume, bone_removed, lumen_hu)
+        pictures |= _attempt(watch, "VR with bone", findings, {}, vr_with_bone, volume, segmentation)
+    return pictures, pixel_mm
 
 
 def _attempt(watch: Stopwatch, stage: str, findings: list[Finding], otherwise: Any, step: Callable[..., Any], *arguments: Any) -> Any:
@@ -180,13 +194,15 @@ def _find(module: str, name: str) -> Callable[..., Any] | None:
     return found
 
 
-def _engine(segmentation: Segmentation, device: str, method: str) -> dict[str, Any]:
+def _engine(segmentation: Segmentation, method: str) -> dict[str, Any]:
+    """Device, engine and model of the record; a method without a network is known by the checksum of its rules."""
     from inference.segmentation.threshold import ThresholdSettings, settings_sha256
 
     notes = segmentation.notes
     rules = {"name": f"gilbreth-{method}", "version": "1", "sha256": settings_sha256(ThresholdSettings())}
+    model = notes.get("model")
     return {
         "device": notes.get("device", "cpu"),
         "engine": notes.get("engine", "numba"),
-        "model": notes.get("model") if isinstance(notes.get("model"), dict) else rules,
+        "model": model if isinstance(model, dict) else rules,
     }

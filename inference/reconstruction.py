@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from inference.anatomy import LABELS
 from inference.pictures.window import Picture, png_bytes
-from inference.qc import Verdict
+from inference.qc import Finding, Verdict
 from inference.segmentation.result import Segmentation
 from inference.stages import Stage
 from inference.volume import Volume
@@ -124,49 +124,68 @@ class Reconstruction:
             "pixel_mm": self.pixel_mm,
         }
 
-    def write(self, directory: str | os.PathLike[str]) -> Path:
+    def write(self, directory: str | os.PathLike[str], *, scan: str | os.PathLike[str] | None = None) -> Path:
         """Write everything into a folder and return it; an interrupted write leaves no `case.json`.
 
         Parameters
         ----------
         directory : path
             Made if absent; results of an earlier run in it are replaced, other files stay.
+        scan : path, optional
+            What the scan was read from, for the patient's attributes in DICOM output.
         """
         target = Path(directory)
         target.mkdir(parents=True, exist_ok=True)
         start = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix=".partial-", dir=target) as folder:
             partial = Path(folder)
-            outputs = self._write_parts(partial)
+            self._write_masks(partial)
+            self._write_pictures(partial)
+            findings = self._write_dicom(partial / "dicom", Path(scan) if scan else None)
+            outputs = sorted(str(path.relative_to(partial)) for path in partial.rglob("*") if path.is_file())
             (target / "case.json").unlink(missing_ok=True)
             for part in sorted(partial.iterdir()):
                 _replace(part, target / part.name)
             stages = (*self.stages, Stage("write", round(time.perf_counter() - start, 4), self.stages[-1].peak_rss_mb))
-            record = {**replace(self, stages=stages).record(), "outputs": [*outputs, "case.json"]}
+            verdict = Verdict((*self.verdict.findings, *findings))
+            record = {**replace(self, stages=stages, verdict=verdict).record(), "outputs": [*outputs, "case.json"]}
             draft = partial / "case.json"
             draft.write_text(json.dumps(record, indent=2, ensure_ascii=False, default=_plain) + "\n", encoding="utf-8")
             draft.replace(target / "case.json")
         return target
 
-    def _write_parts(self, folder: Path) -> list[str]:
+    def _write_masks(self, folder: Path) -> None:
         from inference.save import save_nifti
 
-        masks = {name: getattr(self.segmentation, name) for name in ("vessel", "veins", "bone", "arteries")}
-        for name, array in masks.items():
-            (folder / "masks").mkdir(exist_ok=True)
-            save_nifti(array, self.volume, folder / "masks" / f"{name}.nii.gz")
-        (folder / "volumes").mkdir()
+        for name in ("masks", "volumes"):
+            (folder / name).mkdir()
+        for name in ("vessel", "veins", "bone", "arteries"):
+            save_nifti(getattr(self.segmentation, name), self.volume, folder / "masks" / f"{name}.nii.gz")
         save_nifti(self.bone_removed.array, self.volume, folder / "volumes" / "bone_removed.nii.gz")
+
+    def _write_pictures(self, folder: Path) -> None:
         if self.centrelines:
             from inference.centrelines import write_all
 
             write_all(self.centrelines, folder / "centrelines")
         for name, picture in self.pictures.items():
-            pixel = self.pixel_mm if name.startswith("mip/") else None
-            _write_bytes(folder / name, png_bytes(picture, pixel_mm=pixel))
+            _write_bytes(folder / name, png_bytes(picture, pixel_mm=self.pixel_mm if name.startswith("mip/rotate") else None))
         for name, content in self.files.items():
             _write_bytes(folder / name, content)
-        return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+    def _write_dicom(self, folder: Path, scan: Path | None) -> tuple[Finding, ...]:
+        """SEG and series for the PACS; what fails there must not cost the user the rest."""
+        if self.request.recipe == "masks":
+            return ()
+        try:
+            from inference.dicom import write_dicom
+
+            write_dicom(self, folder, scan=scan)
+        except Exception as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            text = f"DICOM output was left out: {type(error).__name__}: {error}"
+            return (Finding("stage_failed", "note" if getattr(error, "exit_status", 0) == 3 else "review", text),)
+        return ()
 
 
 def fingerprint(volume: Volume) -> str:

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from inference.pictures.mip import angles, pixel_size, rotating
+from inference.pictures.mip import HuPicture, angles, pixel_size, rotating, rotating_dense, slabs, whole
 from inference.pictures.surface import surface
 from inference.pictures.vr import render
-from inference.pictures.window import Picture, angiography_window, marked, sides
+from inference.pictures.window import Picture, Window, angiography_window, marked, sides
 from inference.segmentation.result import Segmentation
 from inference.volume import Volume
 
@@ -32,10 +32,29 @@ def rotating_mips(bone_removed: Volume, *, lumen_hu: float, views: int = VIEWS) 
     window = angiography_window(lumen_hu)
     turn, pixel_mm = angles(views), pixel_size(bone_removed)
     frames = rotating(bone_removed, turn, above_hu=window.low_hu, pixel_mm=pixel_mm)
-    pictures = {
-        f"mip/rotate_{angle:03.0f}.png": marked(window.grey(frame), *sides(angle)) for angle, frame in zip(turn, frames, strict=True)
-    }
-    return pictures, pixel_mm
+    pictures, shown_mm = {}, pixel_mm
+    for angle, frame in zip(turn, frames, strict=True):
+        grey, shown_mm = enlarged(window.grey(frame), pixel_mm)
+        pictures[f"mip/rotate_{angle:03.0f}.png"] = marked(grey, *sides(angle))
+    return pictures, shown_mm
+
+
+def enlarged(picture: Picture, pixel_mm: float, *, rows: int = 512) -> tuple[Picture, float]:
+    """A small picture brought to a size worth looking at, smoothly, and its new pixel edge. [mm]
+
+    Examples
+    --------
+    >>> bigger, pixel_mm = enlarged(np.zeros((128, 100), np.uint8), 1.0)
+    >>> bigger.shape, pixel_mm
+    ((512, 400), 0.25)
+    """
+    from PIL import Image
+
+    if picture.shape[0] >= rows:
+        return picture, pixel_mm
+    factor = rows / picture.shape[0]
+    size = (round(picture.shape[1] * factor), rows)
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC)), pixel_mm / factor
 
 
 def rotating_vr(
@@ -68,6 +87,50 @@ def rotating_vr(
     turn, prefix = angles(views), "bone_rotate" if with_bone else "rotate"
     frames = render(vessel, bone, turn, size=size, field_mm=field_mm)
     return {f"vr/{prefix}_{angle:03.0f}.png": marked(frame, *sides(angle)) for angle, frame in zip(turn, frames, strict=True)}
+
+
+def vr_with_bone(volume: Volume, segmentation: Segmentation, *, views: int = VIEWS, size: int = 1024) -> dict[str, Picture]:
+    """Shaded VR of a full turn with the bone, as `vr/bone_rotate_000.png` and so on."""
+    return rotating_vr(volume, segmentation, views=views, size=size, with_bone=True)
+
+
+def more_mips(volume: Volume, bone_removed: Volume, lumen_hu: float, *, thickness_mm: float = 20.0, views: int = 12) -> dict[str, Picture]:
+    """MIPs along the axes, whole and in thick slabs, and a turn of the raw scan.
+
+    Parameters
+    ----------
+    volume, bone_removed : Volume
+        The scan with and without bone. [HU]
+    lumen_hu : float
+        HU of the vessels, which sets the window. [HU]
+    thickness_mm : float
+        Thickness of the slabs; they overlap by half. [mm]
+    views : int
+        Views of the raw scan's turn.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        `mip/whole_coronal.png`, `mip/slab_axial_0010mm.png` (distance of the slab's centre from the first slice, row or
+        column), `mip/raw_whole_sagittal.png`, `mip/raw_rotate_030.png`, ...
+    """
+    window = angiography_window(lumen_hu)
+    pixel_mm = pixel_size(volume)
+    pictures = {}
+    for prefix, source in (("", bone_removed), ("raw_", volume)):
+        for view, edges in (("axial", ("R", "L")), ("coronal", ("R", "L")), ("sagittal", ("A", "P"))):
+            pictures[f"mip/{prefix}whole_{view}.png"] = _shown(window, whole(source, view, pixel_mm=pixel_mm), pixel_mm, edges)
+    for view, edges in (("axial", ("R", "L")), ("coronal", ("R", "L")), ("sagittal", ("A", "P"))):
+        for centre_mm, flat in slabs(bone_removed, view, thickness_mm=thickness_mm, pixel_mm=pixel_mm):
+            pictures[f"mip/slab_{view}_{centre_mm:04.0f}mm.png"] = _shown(window, flat, pixel_mm, edges)
+    turn = angles(views)
+    for angle, frame in zip(turn, rotating_dense(volume, turn, pixel_mm=pixel_mm), strict=True):
+        pictures[f"mip/raw_rotate_{angle:03.0f}.png"] = _shown(window, frame, pixel_mm, sides(angle))
+    return pictures
+
+
+def _shown(window: Window, flat: HuPicture, pixel_mm: float, edges: tuple[str, str]) -> Picture:
+    return marked(enlarged(window.grey(flat), pixel_mm)[0], *edges)
 
 
 def field_size(volume: Volume) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.segmentation.morphology import dilated, label
+from inference.volume import Volume
 
 FloatArray = npt.NDArray[np.float32]
 BoolMask = npt.NDArray[np.bool_]
@@ -147,6 +148,14 @@ def measure_lumen(
     if best is not None:
         return best
     return Lumen(noise, 0.0, 200.0, 300.0, np.zeros(mean.shape, bool), 0.0, False)
+
+
+def noise_of(volume: Volume, *, planes: int = 24) -> float:
+    """Noise of a scan, from some of its planes: the most frequent local standard deviation in soft tissue. [HU]"""
+    chosen = np.unique(np.linspace(0, volume.shape[0] - 1, planes).astype(int))
+    parts = [local_statistics(volume.array[plane : plane + 1].astype(np.float32)) for plane in chosen]
+    mean, spread = (np.concatenate([part[which] for part in parts]) for which in (0, 1))
+    return _noise_hu(mean, spread, least=LumenSettings().least_noise_hu)
 
 
 def _noise_hu(mean: FloatArray, spread: FloatArray, *, least: float) -> float:

@@ -102,6 +102,7 @@ def segment_threshold(volume: Volume, *, settings: ThresholdSettings | None = No
     step("full resolution")
     full_vessel, full_bone = _refine(volume, scan, vessel, bone)
     notes = {key: value for key, value in asdict(scan.lumen).items() if key != "certain"}
+    notes["lumen_hu"] = notes.pop("hu")
     zero = np.zeros(volume.shape, np.uint8)
     return Segmentation(full_vessel, zero, full_bone, zero, notes={"method": "threshold", **notes, **asdict(settings)})
 

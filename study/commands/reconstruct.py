@@ -42,11 +42,11 @@ def reconstruct(
     record = None if again else finished(out, request)
     skipped = record is not None
     if record is None:
-        record = _run(volume, second, request, out, device=device)
+        record = _run(path, volume, second, request, out, device=device)
     return _answer(record, out, skipped=skipped, as_json=as_json)
 
 
-def _run(volume: "Volume", unenhanced: "Volume | None", request: "Request", out: Path, *, device: str) -> dict[str, Any]:
+def _run(path: Path, volume: "Volume", unenhanced: "Volume | None", request: "Request", out: Path, *, device: str) -> dict[str, Any]:
     import json
 
     from inference.pipeline import reconstruct
@@ -63,7 +63,7 @@ def _run(volume: "Volume", unenhanced: "Volume | None", request: "Request", out:
             progress=step,
         )
         step("write")
-        folder = result.write(out)
+        folder = result.write(out, scan=path)
     record: dict[str, Any] = json.loads((folder / "case.json").read_text(encoding="utf-8"))
     return record
 
