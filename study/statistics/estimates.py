@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from scipy import stats
 
@@ -40,9 +41,11 @@ def p_two_sided(statistic: float, df: float | None = None) -> float:
 class SymmetricEstimate(Result):
     """A difference with a symmetric interval: t with `df` degrees of freedom, normal without."""
 
+    normal_interval: ClassVar[bool] = False  # True where df belong to a chi-squared test
+
     def interval(self, level: float = 0.95) -> Interval:
         """Estimate ± quantile × standard error, two-sided; NaN limits where there is no standard error."""
-        quantile = quantile_two_sided(level, self.df)
+        quantile = quantile_two_sided(level, None if self.normal_interval else self.df)
         half = math.nan if self.standard_error is None else quantile * self.standard_error
         return Interval(self.estimate - half, self.estimate + half, level=level)
 
@@ -51,6 +54,8 @@ class SymmetricEstimate(Result):
 class RatioEstimate(Result):
     """A ratio ai / manual; `standard_error` is that of its natural logarithm, and the interval is built there."""
 
+    normal_interval: ClassVar[bool] = False  # True where df belong to a chi-squared test
+
     @property
     def log_estimate(self) -> float:
         """Natural logarithm of the ratio."""
@@ -58,7 +63,7 @@ class RatioEstimate(Result):
 
     def interval(self, level: float = 0.95) -> Interval:
         """exp(log ratio ± quantile × standard error of the log), two-sided; NaN limits where there is no standard error."""
-        quantile = quantile_two_sided(level, self.df)
+        quantile = quantile_two_sided(level, None if self.normal_interval else self.df)
         if self.standard_error is None:
             return Interval(math.nan, math.nan, level=level)
         factor = math.exp(quantile * self.standard_error)

@@ -78,7 +78,7 @@ def model_columns(formula: str, frame: pd.DataFrame, *, needed: tuple[str, ...] 
         built = patsy.dmatrix(formula, rows, eval_env=patsy.EvalEnvironment([_MATHEMATICS]), NA_action="raise")
     except (patsy.PatsyError, ValueError, TypeError, ZeroDivisionError) as error:
         raise StatisticsError("a model formula", f"{formula!r}: {error}", "write it like 'arm + period'") from error
-    matrix, terms, aliased = _independent(np.asarray(built, dtype=np.float64), tuple(built.design_info.column_names))
+    matrix, terms, aliased = independent_columns(np.asarray(built, dtype=np.float64), tuple(built.design_info.column_names))
     notes = []
     if not complete.all():
         notes.append(f"{int((~complete).sum())} of {len(frame)} rows left out: a value is missing")
@@ -116,7 +116,7 @@ def _refuse_code(formula: str, frame: pd.DataFrame) -> None:
             )
 
 
-def _independent(matrix: Floats, terms: tuple[str, ...]) -> tuple[Floats, tuple[str, ...], tuple[str, ...]]:
+def independent_columns(matrix: Floats, terms: tuple[str, ...]) -> tuple[Floats, tuple[str, ...], tuple[str, ...]]:
     """Columns in order, without those that earlier ones imply."""
     basis: list[Floats] = []
     kept: list[int] = []
