@@ -55,7 +55,7 @@ def _reconstruct(request: dict[str, Any], folder: Path) -> str:
     if done is not None:
         return str(done["qc"]["verdict"])
     result = reconstruct(volume, unenhanced=unenhanced, **options)
-    result.write(folder)
+    result.write(folder, scan=Path(request["path"]))
     return str(result.verdict.verdict)
 
 
