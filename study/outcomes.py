@@ -53,8 +53,11 @@ def read_outcomes(engine: Engine, *, study_id: str) -> Outcomes:
     """Tasks and readings as they stand; call `permit_outcomes` first, in the name of whoever will see them."""
     with snapshot(engine) as db_session:
         study = find_study(db_session, study=study_id)
-        tasks = frames.tasks(db_session, study_id=study_id)
-        return Outcomes(study, protocol_of(db_session, study_id=study_id), tasks, frames.readings(db_session, study_id=study_id))
+        protocol = protocol_of(db_session, study_id=study.id)
+        rules = protocol.timing.idle_rules_seconds
+        details = frames.task_details(db_session, study_id=study.id, idle_seconds=rules)
+        tasks = details[[*frames.TASKS, *(f"active_{rule:g}_seconds" for rule in rules)]]
+        return Outcomes(study, protocol, tasks, frames.readings(db_session, study_id=study.id))
 
 
 def data_version(engine: Engine, *, study_id: str) -> tuple[object, ...]:

@@ -79,7 +79,7 @@ def _mrmc(data: PlanData, score: str, *, endpoint: str, role: str, effect: str, 
             name: None if getattr(line, name) is None else scale * getattr(line, name) for name in ("estimate", "low", "high")
         }
         line = replace(line, **scaled)
-    return [line.noted("two readers: conclusions hold for these readers only") if factors == "random-cases" else line]
+    return [line]
 
 
 def reader_scores(readings: pd.DataFrame, score: str) -> pd.DataFrame:

@@ -112,6 +112,7 @@ def _free(rows: pd.DataFrame, name: str) -> bool:
 
 
 def _mean_difference(data: PlanData, rows: pd.DataFrame, manual: Any, ai: Any, endpoint: str) -> Finding:
+    result: Any
     if rows["technologist"].nunique() > 1:
         seed = data.protocol.analysis.seed
         result = statistics.bootstrap_difference(rows, value="minutes", arm="arm", cluster="technologist", draws=10_000, seed=seed)
