@@ -1,0 +1,210 @@
+"""The lumen along a centreline: diameters, the narrowest point, and a NASCET-style percentage. A measurement for research."""
+
+# mypy: disable-error-code="no-any-return"
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from inference.centrelines.centreline import Centreline
+from inference.reformat.curved import sample_hu
+from inference.reformat.frames import frames_of
+from inference.volume import Volume
+
+Array = npt.NDArray[Any]
+
+STEP_MM = 0.5
+PIXEL_MM = 0.25
+PLAQUE_ABOVE_HU = 170.0
+"""What is this much brighter than the lumen is calcium or metal, not lumen."""
+
+TISSUE_HU = 50.0
+REFERENCE_FROM_MM, REFERENCE_TO_MM = 10.0, 40.0
+"""The reference of NASCET is the normal vessel beyond the narrowing; here the median from 10 to 40 mm beyond."""
+
+NOTE = "measurement for research; checked on phantoms only; not for diagnosis"
+
+
+@dataclass(frozen=True)
+class Stenosis:
+    """The worst narrowing of a vessel.
+
+    Parameters
+    ----------
+    percent : float
+        100 · (1 − narrowest / reference diameter). [%]
+    uncertainty_percent : float
+        Half width of a 95 % interval from the voxel size and the spread of the reference. [%]
+    at_mm : float
+        Distance of the narrowest point from the line's beginning. [mm]
+    point_mm : tuple of float
+        Its LPS position. [mm]
+    diameter_mm, reference_mm : float
+        Narrowest and reference diameter. [mm]
+    occluded : bool
+        No lumen is seen there: an occlusion, or a gap of the scan or of the line.
+    note : str
+        What the figure may be used for.
+    """
+
+    percent: float
+    uncertainty_percent: float
+    at_mm: float
+    point_mm: tuple[float, float, float]
+    diameter_mm: float
+    reference_mm: float
+    occluded: bool
+    note: str = NOTE
+
+
+@dataclass(frozen=True)
+class LumenProfile:
+    """Diameter along a vessel.
+
+    Parameters
+    ----------
+    name : str
+        Name of the line.
+    arc_mm, diameter_mm : numpy.ndarray
+        Distance from the beginning and diameter of the circle with the lumen's area (n,). [mm]
+    points_mm : numpy.ndarray
+        LPS points (n, 3). [mm]
+    voxel_mm : float
+        Mean voxel spacing of the scan, for the uncertainty. [mm]
+    """
+
+    name: str
+    arc_mm: Array
+    diameter_mm: Array
+    points_mm: Array
+    voxel_mm: float
+
+    def reference_mm(self, place: int) -> tuple[float, float]:
+        """Median and spread (scaled MAD) of the diameters beyond a place, before it where the line ends too soon. [mm]"""
+        arc, here = self.arc_mm, self.arc_mm[place]
+        beyond = (arc >= here + REFERENCE_FROM_MM) & (arc <= here + REFERENCE_TO_MM) & (arc <= arc[-1] - 3.0)
+        before = (arc <= here - REFERENCE_FROM_MM) & (arc >= here - REFERENCE_TO_MM) & (arc >= 3.0)
+        chosen = beyond if np.count_nonzero(beyond) * STEP_MM >= 8.0 else before
+        if not chosen.any():
+            return float("nan"), float("nan")
+        values = self.diameter_mm[chosen]
+        middle = float(np.median(values))
+        return middle, 1.4826 * float(np.median(np.abs(values - middle)))
+
+    def stenosis(self) -> Stenosis | None:
+        """The place with the greatest loss of diameter against its reference; None for lines too short to have one."""
+        inner = np.flatnonzero((self.arc_mm >= 4.0) & (self.arc_mm <= self.arc_mm[-1] - 4.0))
+        reference = np.array([self.reference_mm(int(place)) for place in inner]).reshape(-1, 2)
+        usable = np.isfinite(reference[:, 0]) & (reference[:, 0] > 0.5)
+        if not usable.any():
+            return None
+        loss = np.where(usable, 1.0 - self.diameter_mm[inner] / np.where(usable, reference[:, 0], 1.0), -np.inf)
+        best = int(loss.argmax())
+        place, (middle, spread) = int(inner[best]), reference[best]
+        narrow = float(self.diameter_mm[place])
+        error = 0.2 * self.voxel_mm
+        share = np.hypot(error / middle, narrow * np.hypot(spread / 2.0, error) / middle**2)
+        x, y, z = (round(float(value), 2) for value in self.points_mm[place])
+        return Stenosis(
+            percent=round(float(np.clip(100.0 * loss[best], 0.0, 100.0)), 1),
+            uncertainty_percent=round(float(196.0 * share), 1),
+            at_mm=round(float(self.arc_mm[place]), 1),
+            point_mm=(x, y, z),
+            diameter_mm=round(narrow, 2),
+            reference_mm=round(float(middle), 2),
+            occluded=narrow < 0.15 * float(middle),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Curve and worst narrowing, ready for JSON."""
+        worst = self.stenosis()
+        return {
+            "name": self.name,
+            "arc_mm": self.arc_mm.round(2).tolist(),
+            "diameter_mm": self.diameter_mm.round(3).tolist(),
+            "stenosis": None if worst is None else worst.__dict__,
+            "note": NOTE,
+        }
+
+
+def lumen_profile(volume: Volume, line: Centreline, *, excluded: Array | None = None) -> LumenProfile:
+    """Diameters along a vessel from the scan's own intensities.
+
+    The area of each section is the sum of what its pixels share of the way from tissue to lumen HU, so that blur moves
+    contrast about but takes none away, and a lumen narrower than a voxel is still measured. What is far brighter than the
+    lumen (wall calcium) and what lies in `excluded` does not count.
+
+    Parameters
+    ----------
+    volume : Volume
+        Scan. [HU]
+    line : Centreline
+        Vessel to measure.
+    excluded : numpy.ndarray, optional
+        Not zero in bone and other vessels (z, y, x).
+
+    Returns
+    -------
+    LumenProfile
+        Smoothed over three sections.
+    """
+    frames = frames_of(line, step_mm=STEP_MM)
+    calibre = _calibre(frames.radius_mm)
+    reach = float(1.5 * calibre.max() + 1.5)
+    count = int(np.ceil(reach / PIXEL_MM))
+    grid = np.arange(-count, count + 1) * PIXEL_MM
+    u, v = np.meshgrid(grid, grid, indexing="ij")
+    away = np.hypot(u, v).ravel()
+    offsets = u.ravel()[:, None] * frames.first[:, None] + v.ravel()[:, None] * frames.second[:, None]
+    places = frames.points_mm[:, None] + offsets
+    hu = sample_hu(volume, places)
+    open_ = np.ones(hu.shape, bool) if excluded is None else ~_touched(volume, excluded, places)
+    lumen_hu, tissue_hu = _levels(hu, open_, away, frames.radius_mm, calibre)
+    share = (hu - tissue_hu[:, None]) / np.maximum(lumen_hu - tissue_hu, 60.0)[:, None]
+    counts = open_ & (away[None] <= (1.5 * calibre + 0.8)[:, None]) & (hu < (lumen_hu + PLAQUE_ABOVE_HU)[:, None])
+    area = (np.clip(share, -0.5, 1.3) * counts).sum(axis=1) * PIXEL_MM**2
+    diameter = 2.0 * np.sqrt(np.maximum(area, 0.0) / np.pi)
+    arc = np.arange(len(diameter)) * STEP_MM
+    return LumenProfile(line.name, arc, ndimage.median_filter(diameter, 3, mode="nearest"), frames.points_mm, _voxel(volume))
+
+
+def _voxel(volume: Volume) -> float:
+    return float(np.mean(volume.spacing_mm))
+
+
+def _calibre(radius_mm: Array) -> Array:
+    """Radius of the vessel as if nothing narrowed it: a running upper quartile over 20 mm. [mm]"""
+    size = min(len(radius_mm), int(20.0 / STEP_MM) | 1)
+    return np.maximum(ndimage.percentile_filter(radius_mm, 75, size=size, mode="nearest"), 0.6)
+
+
+def _touched(volume: Volume, mask: Array, places: Array) -> Array:
+    """Whether the voxel nearest to each LPS point is in a mask."""
+    index = np.rint(volume.geometry.indices(places.reshape(-1, 3))).astype(int)
+    inside = ((index >= 0) & (index < np.array(mask.shape))).all(axis=1)
+    index = np.clip(index, 0, np.array(mask.shape) - 1)
+    return (inside & (mask[tuple(index.T)] != 0)).reshape(places.shape[:-1])
+
+
+def _levels(hu: Array, open_: Array, away: Array, radius_mm: Array, calibre: Array) -> tuple[Array, Array]:
+    """HU of the open lumen and of the tissue around it along the line, each the running median of sections."""
+    core = open_ & (away[None] <= np.maximum(0.5 * radius_mm, 0.3)[:, None])
+    ring = open_ & (away[None] >= (1.25 * calibre + 0.4)[:, None]) & (away[None] <= (1.5 * calibre + 1.2)[:, None])
+    inner = np.array([np.median(row[use]) if use.any() else np.nan for row, use in zip(hu, core, strict=True)])
+    outer = np.array([np.percentile(row[use], 35) if use.sum() > 8 else np.nan for row, use in zip(hu, ring, strict=True)])
+    wide = radius_mm >= 0.8 * calibre
+    lumen = _running(np.where(wide & (inner > 100.0), inner, np.nan), 60.0, 300.0)
+    return lumen, np.clip(_running(outer, 20.0, TISSUE_HU), -120.0, 120.0)
+
+
+def _running(values: Array, window_mm: float, otherwise: float) -> Array:
+    """Running median that passes over missing values."""
+    known = np.isfinite(values)
+    if not known.any():
+        return np.full(values.shape, otherwise)
+    places = np.arange(len(values))
+    filled = np.interp(places, places[known], values[known])
+    return ndimage.median_filter(filled, min(len(values), int(window_mm / STEP_MM) | 1), mode="nearest")
