@@ -23,6 +23,7 @@ def analyse(
     ] = None,
     home: Annotated[Path | None, typer.Option(help="Home of the study; GILBRETH_HOME otherwise.")] = None,
     as_name: Annotated[str | None, typer.Option("--as", help="Account that looks; its password in GILBRETH_PASSWORD.")] = None,
+    interim: Annotated[bool, typer.Option("--interim", help="The monitor's look before the lock; needs --as a monitor.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """Run the plan: every figure with effect, interval, p, method and n. Difference = ai − manual, ratio = ai / manual.
@@ -36,7 +37,10 @@ def analyse(
 
     if (study is None) == (tasks is None):
         raise WrongUsage("give either --study ID or --tasks CSV")
-    result = _from_tables(tasks, readings, protocol) if tasks is not None else _from_study(study or "", protocol, home, as_name)
+    if tasks is not None:
+        result = _from_tables(tasks, readings, protocol)
+    else:
+        result = _from_study(study or "", protocol, home, as_name, interim=interim)
     answer(result.to_dict(), as_json=as_json, lines=[*_lines(result), DISCLAIMER])
     return 0
 
@@ -51,18 +55,19 @@ def _from_tables(tasks: Path, readings: Path | None, protocol: str | None) -> "P
     return run_plan(load_protocol(protocol), read_tasks(tasks), read_readings(readings) if readings else None)
 
 
-def _from_study(study: str, protocol: str | None, home: Path | None, as_name: str | None) -> "PlanResult":
+def _from_study(study: str, protocol: str | None, home: Path | None, as_name: str | None, *, interim: bool) -> "PlanResult":
+    from db.base import utc_now
+    from study.acting import cli_actor
     from study.analysis import run_plan
-    from study.commands.acting import acting
     from study.console import home_directory
     from study.home import open_home
     from study.outcomes import permit_outcomes, read_outcomes
     from study.protocol import load_protocol
 
     place = open_home(home_directory(home))
+    actor, _ = cli_actor(place.engine, name=as_name, role="monitor" if interim else "investigator", now=utc_now())
+    permit_outcomes(place.engine, actor=actor, study_id=study)
     outcomes = read_outcomes(place.engine, study_id=study)
-    actor = acting(place.engine, name=as_name, roles=("monitor", "investigator", "manager"), study_id=outcomes.study.id)
-    permit_outcomes(place.engine, actor=actor, study_id=outcomes.study.id)
     place.close()
     return run_plan(load_protocol(protocol) if protocol else outcomes.protocol, outcomes.tasks, outcomes.readings)
 
