@@ -114,7 +114,41 @@ def sort_out(slices: Sequence[Slice]) -> tuple[list[Group], list[LeftOut]]:
             group = Group([one])
             alike.append(group)
             groups.append(group)
-    return groups, left_out
+    return _joined(groups), left_out
+
+
+def _joined(groups: list[Group]) -> list[Group]:
+    """Groups that differ only in image type and never lie at one place are one stack whose scanner changed its mode half-way."""
+    joined: list[Group] = []
+    for group in groups:
+        for other in joined:
+            a, b = group.first, other.first
+            alike = (a.series_uid, a.frame_uid, a.rows, a.columns, a.allocated) == (
+                b.series_uid,
+                b.frame_uid,
+                b.rows,
+                b.columns,
+                b.allocated,
+            )
+            if alike and a.spacing == b.spacing and _same_orientation(a.orientation, b.orientation) and not _overlap(group, other):
+                other.slices += group.slices
+                break
+        else:
+            joined.append(group)
+    return joined
+
+
+def _overlap(one: Group, other: Group) -> bool:
+    """Whether any two slices of two groups lie within 0.05 mm, or a place is unknown."""
+    places = [s.position for s in one.slices + other.slices]
+    if any(place is None for place in places) or not one.first.orientation:
+        return True
+    cosines = np.asarray(one.first.orientation)
+    along = np.asarray(places, float) @ np.cross(cosines[:3], cosines[3:])
+    first, second = np.sort(along[: len(one.slices)]), np.sort(along[len(one.slices) :])
+    nearest = np.searchsorted(second, first)
+    left, right = np.clip(nearest - 1, 0, len(second) - 1), np.clip(nearest, 0, len(second) - 1)
+    return bool(np.minimum(np.abs(first - second[left]), np.abs(first - second[right])).min() < 0.05)
 
 
 def _same_orientation(one: tuple[float, ...] | None, other: tuple[float, ...] | None) -> bool:
@@ -164,7 +198,7 @@ def _check_angles(chosen: Group, rest: list[Group]) -> None:
         other = group.first
         if other.orientation and (other.rows, other.columns) == (chosen.first.rows, chosen.first.columns):
             cosine = abs(float(np.dot(normal, np.cross(other.orientation[:3], other.orientation[3:]))))
-            if cosine > 0.7 and len(group.slices) >= 2:
+            if 0.7 < cosine < 0.9999985 and len(group.slices) >= 2:  # 0.1 to 45 degrees
                 raise rejected(
                     "tilt_not_uniform",
                     f"the slices of one series lie at angles {np.degrees(np.arccos(min(1.0, cosine))):.1f} degrees apart",

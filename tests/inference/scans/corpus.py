@@ -1014,3 +1014,38 @@ def folder_of_two_niftis(folder: Path) -> Path:
     _file(folder, "a.nii.gz", m.nifti(_image(), RAS))
     _file(folder, "b.nii.gz", m.nifti(_image(), RAS))
     return folder
+
+
+@case
+def scanner_changed_mode_half_way(folder: Path) -> Path:
+    """Half the slices have another image type and another distance: together they are one uneven stack."""
+    slices = m.series(8)
+    for number in range(8):
+        data = m.one_slice(20 + number, np.array([-5.0, -7.0, 3.0 + 7 * m.STEP + 2.1 * (number + 1)]))
+        data.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL", "ADD"]
+        slices.append(data)
+    return m.save_series(slices, folder)
+
+
+@case
+def image_types_alternate(folder: Path) -> Path:
+    slices = m.series()
+    for data in slices[::2]:
+        data.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL", "ADD"]
+    return m.save_series(slices, folder)
+
+
+@case
+def one_damaged_file_beside_the_series(folder: Path) -> Path:
+    """Its header does not say that it is no CT, so it may be a slice of the scan."""
+    path = m.save(m.one_slice(99, np.zeros(3)), _plain(folder) / "IM9999.dcm")
+    path.write_bytes(path.read_bytes()[:200])
+    return folder
+
+
+@case
+def a_damaged_report_beside_the_series(folder: Path) -> Path:
+    report = m.one_slice(99, np.zeros(3), SOPClassUID="1.2.840.10008.5.1.4.1.1.88.11", Modality="SR")
+    path = m.save(report, _plain(folder) / "SR.dcm")
+    path.write_bytes(path.read_bytes()[:700])
+    return folder
