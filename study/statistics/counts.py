@@ -1,7 +1,6 @@
 """Counts: clicks of one arm over clicks of the other, negative-binomial or Poisson."""
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,6 +15,7 @@ from study.statistics.formulas import independent_columns
 from study.statistics.negative_binomial import fit_negative_binomial
 from study.statistics.pairs import Floats, finite_values, require_columns
 from study.statistics.results import StatisticsError
+from study.statistics.sandwich import sandwich_covariance
 
 _FEW_CLUSTERS = 40
 
@@ -197,32 +197,25 @@ def _columns(rows: pd.DataFrame, arm: str, others: list[Any], covariates: list[s
 
 def _fit(counts: Floats, design: Floats, offset: Floats, groups: np.ndarray | None, family: str) -> _Fit:
     notes: tuple[str, ...] = ()
-    named, alpha = "Poisson", 0.0
-    beta = errors = np.empty(0)
-    if family == "negative-binomial":
-        negative = fit_negative_binomial(counts, design, offset)
-        if negative is None:
-            notes += ("counts vary no more than Poisson counts: dispersion 0, Poisson fitted",)
-        else:
-            named, alpha, beta, errors = "negative-binomial", negative.alpha, negative.beta, negative.errors
-    dispersion = alpha
-    if named == "Poisson":
+    negative = fit_negative_binomial(counts, design, offset) if family == "negative-binomial" else None
+    if negative is not None:
+        named, alpha, dispersion = "negative-binomial", negative.alpha, negative.alpha
+        beta, errors, means = negative.beta, negative.errors, negative.means
+    else:
         poisson = sm.GLM(counts, design, family=sm.families.Poisson(), offset=offset).fit(tol=1e-12, maxiter=200)
-        beta, errors = np.asarray(poisson.params), np.asarray(poisson.bse)
-        dispersion = 0.0 if family == "negative-binomial" else float(poisson.pearson_chi2 / max(1, poisson.df_resid))
-        if family == "poisson" and dispersion > 1.5 and groups is None:
+        named, alpha = "Poisson", 0.0
+        beta, errors, means = np.asarray(poisson.params), np.asarray(poisson.bse), np.asarray(poisson.fittedvalues)
+        dispersion = float(poisson.pearson_chi2 / max(1, poisson.df_resid)) if family == "poisson" else 0.0
+        if family == "negative-binomial":
+            notes += ("counts vary no more than Poisson counts: dispersion 0, Poisson fitted",)
+        elif dispersion > 1.5 and groups is None:
             notes += (f"variance {dispersion:.1f} times the mean: Poisson standard errors are too small, use the negative binomial",)
     if groups is not None:
-        distribution = sm.families.NegativeBinomial(alpha=alpha) if alpha > 0 else sm.families.Poisson()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            gee = sm.GEE(counts, design, groups=groups, family=distribution, offset=offset, cov_struct=sm.cov_struct.Independence()).fit(
-                maxiter=200
-            )
-        beta, errors = np.asarray(gee.params), np.asarray(gee.bse)
         clusters = int(groups.max()) + 1
         if clusters < 2:
             raise StatisticsError("at least 2 clusters", f"{clusters}", "leave out cluster")
+        inflated = 1 + alpha * means
+        errors = np.sqrt(np.diag(sandwich_covariance(design, means / inflated, (counts - means) / inflated, groups)))
         if clusters < _FEW_CLUSTERS:
             notes += (f"{clusters} clusters: fewer than {_FEW_CLUSTERS}, robust standard errors are likely too small",)
     return _Fit(named, beta, errors, dispersion, notes)

@@ -1,28 +1,32 @@
-"""Negative-binomial regression by maximum likelihood, safe where the dispersion tends to zero."""
+"""Negative-binomial regression by maximum likelihood, quick on tens of thousands of rows, safe where the dispersion tends to zero."""
 
-import warnings
+import math
 from dataclasses import dataclass
 
 import numpy as np
-import statsmodels.api as sm
-from scipy import optimize, special
+from scipy import special
 
 from study.statistics.pairs import Floats
+from study.statistics.results import StatisticsError
 
-_SMALLEST, _LARGEST = 1e-8, 1e4  # dispersion
+_NEARLY_POISSON = 1e-6  # dispersion below which counts vary no more than Poisson counts
 
 
 @dataclass(frozen=True)
 class NegativeBinomialFit:
-    """Log-linear coefficients with errors from the joint observed information, and the dispersion α."""
+    """Log-linear coefficients with errors from the joint observed information, the dispersion α and the fitted means."""
 
     beta: Floats
     errors: Floats
     alpha: float
+    means: Floats
 
 
 def fit_negative_binomial(counts: Floats, design: Floats, offset: Floats) -> NegativeBinomialFit | None:
     """Coefficients and dispersion of variance = mean + α · mean²; None where α is zero, that is Poisson.
+
+    Coefficients given α (scoring) and α given the means (Newton on its logarithm) are found in turn; both are nearly independent, so a
+    few turns suffice.
 
     Parameters
     ----------
@@ -30,6 +34,11 @@ def fit_negative_binomial(counts: Floats, design: Floats, offset: Floats) -> Neg
     design : array (n, p)
     offset : array (n,)
         Log exposure.
+
+    Raises
+    ------
+    StatisticsError
+        No convergence.
 
     References
     ----------
@@ -41,39 +50,68 @@ def fit_negative_binomial(counts: Floats, design: Floats, offset: Floats) -> Neg
     >>> round(float(np.exp(fit.beta[0])), 3), round(fit.alpha, 3)
     (14.0, 0.153)
     """
-
-    def fitted(log_alpha: float) -> tuple[float, Floats]:
-        alpha = float(np.exp(log_alpha))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            result = sm.GLM(counts, design, family=sm.families.NegativeBinomial(alpha=alpha), offset=offset).fit(tol=1e-12, maxiter=200)
-        beta = np.asarray(result.params, dtype=np.float64)
-        return _log_likelihood(counts, np.exp(design @ beta + offset), alpha), beta
-
-    # The likelihood profiled over β has one maximum in log α; a bounded search cannot run away where Newton does.
-    best = optimize.minimize_scalar(
-        lambda x: -fitted(x)[0], bounds=(np.log(_SMALLEST), np.log(_LARGEST)), method="bounded", options={"xatol": 1e-9}
+    log_alpha = 0.0
+    beta: Floats = np.linalg.lstsq(design, np.log(counts + 0.5) - offset, rcond=None)[0].astype(np.float64)
+    for _ in range(200):
+        beta, means = _coefficients(counts, design, offset, math.exp(log_alpha), beta)
+        moved = _log_dispersion(counts, means, log_alpha)
+        if moved < math.log(_NEARLY_POISSON):
+            return None
+        settled = abs(moved - log_alpha) < 1e-10
+        log_alpha = moved
+        if settled:
+            alpha = math.exp(log_alpha)
+            beta, means = _coefficients(counts, design, offset, alpha, beta)
+            covariance = np.linalg.inv(_information(counts, design, means, alpha))
+            return NegativeBinomialFit(beta, np.sqrt(np.diag(covariance)[:-1]), alpha, means)
+    raise StatisticsError(
+        "counts that determine a dispersion", "no convergence", "use family='poisson' with cluster, or hodges_lehmann on pairs"
     )
-    alpha = float(np.exp(best.x))
-    if alpha < 1e-6:
-        return None
-    beta = fitted(float(best.x))[1]
-    covariance = np.linalg.inv(_information(counts, design, np.exp(design @ beta + offset), alpha))
-    return NegativeBinomialFit(beta, np.sqrt(np.diag(covariance)[:-1]), alpha)
 
 
-def _information(counts: Floats, design: Floats, mean: Floats, alpha: float) -> Floats:
+def _coefficients(counts: Floats, design: Floats, offset: Floats, alpha: float, start: Floats) -> tuple[Floats, Floats]:
+    """Fisher scoring at fixed dispersion, steps held back so that no mean runs away."""
+    beta = start
+    for _ in range(100):
+        means = np.exp(np.clip(design @ beta + offset, -30, 30))
+        inflated = 1 + alpha * means
+        step = np.linalg.solve(design.T @ (design * (means / inflated)[:, None]), design.T @ ((counts - means) / inflated))
+        beta = beta + step * min(1.0, 3.0 / max(1e-12, float(np.abs(step).max())))
+        if float(np.abs(step).max()) < 1e-11:
+            break
+    return beta, np.exp(np.clip(design @ beta + offset, -30, 30))
+
+
+def _log_dispersion(counts: Floats, means: Floats, start: float) -> float:
+    """Most likely log α at fixed means: Newton, uphill where the curvature is wrong."""
+    values, places = np.unique(counts, return_inverse=True)
+    log_alpha = start
+    for _ in range(100):
+        slope, curvature = _in_size(counts, means, math.exp(-log_alpha), values, places)
+        size = math.exp(-log_alpha)
+        # by the chain rule, size = exp(−log α)
+        gradient, second = -size * slope, size**2 * curvature + size * slope
+        step = -gradient / second if second < 0 else math.copysign(0.5, gradient)
+        log_alpha = min(10.0, max(-25.0, log_alpha + min(1.0, max(-1.0, step))))
+        if abs(step) < 1e-11 or log_alpha in (10.0, -25.0):
+            break
+    return log_alpha
+
+
+def _in_size(counts: Floats, means: Floats, size: float, values: Floats, places: np.ndarray) -> tuple[float, float]:
+    """First and second derivative of the log likelihood in size = 1 / α."""
+    together = size + means
+    first = (special.digamma(values + size) - special.digamma(size))[places] - np.log1p(means / size) + (means - counts) / together
+    second = (special.polygamma(1, values + size) - special.polygamma(1, size))[places] + means / (size * together)
+    second -= (means - counts) / together**2
+    return float(first.sum()), float(second.sum())
+
+
+def _information(counts: Floats, design: Floats, means: Floats, alpha: float) -> Floats:
     """Minus the second derivatives of the log likelihood in (β, α), at its maximum."""
-    size, inflated = 1 / alpha, 1 + alpha * mean
-    coefficients = design.T @ (design * (mean * (1 + alpha * counts) / inflated**2)[:, None])
-    mixed = design.T @ (mean * (counts - mean) / inflated**2)
-    in_size = special.polygamma(1, counts + size) - special.polygamma(1, size) + 1 / size - 1 / (size + mean)
-    in_size -= (mean - counts) / (size + mean) ** 2
-    return np.block([[coefficients, mixed[:, None]], [mixed[None, :], np.array([[-in_size.sum() / alpha**4]])]])
-
-
-def _log_likelihood(counts: Floats, mean: Floats, alpha: float) -> float:
-    size = 1 / alpha
-    parts = special.gammaln(counts + size) - special.gammaln(size) - special.gammaln(counts + 1)
-    parts -= size * np.log1p(alpha * mean) - special.xlogy(counts, alpha * mean) + counts * np.log1p(alpha * mean)
-    return float(parts.sum())
+    inflated = 1 + alpha * means
+    coefficients = design.T @ (design * (means * (1 + alpha * counts) / inflated**2)[:, None])
+    mixed = design.T @ (means * (counts - means) / inflated**2)
+    values, places = np.unique(counts, return_inverse=True)
+    curvature = _in_size(counts, means, 1 / alpha, values, places)[1]
+    return np.block([[coefficients, mixed[:, None]], [mixed[None, :], np.array([[-curvature / alpha**4]])]])
