@@ -152,8 +152,8 @@ def p_chart(
     with np.errstate(divide="ignore", invalid="ignore"):
         shares, sigma = counts / sizes, np.sqrt(centre * (1 - centre) / sizes)
         scores = ((shares - centre) / sigma)[chosen]
-    inflation = _sigma_z(scores) if laney and 0 < centre < 1 else 1.0
-    widths = 3 * sigma * inflation
+        inflation = _sigma_z(scores) if laney and 0 < centre < 1 else 1.0
+        widths = 3 * sigma * inflation
     weeks = int((sizes[chosen] > 0).sum())
     return ControlChart(
         estimate=centre,

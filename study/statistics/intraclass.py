@@ -69,17 +69,18 @@ class IntraclassResult(Result):
         return (low - 1) / (low + k - 1), (high - 1) / (high + k - 1)
 
     def _random_rater_limits(self, tail: float) -> tuple[float, float]:
-        n, k, squares = self.n, self.raters, self.mean_squares
-        subjects, error = squares["subjects"], squares["error"]
-        single = (subjects - error) / (subjects + (k - 1) * error + k * (squares["raters"] - error) / n)
-        between = squares["raters"] / error
-        weight = n * (1 + (k - 1) * single) - k * single
-        df = (k - 1) * (n - 1) * (k * single * between + weight) ** 2 / ((n - 1) * k**2 * single**2 * between**2 + weight**2)
-        upper, lower = stats.f.ppf(tail, n - 1, df), stats.f.ppf(tail, df, n - 1)
-        rest = k * squares["raters"] + (k * n - k - n) * error
-        return n * (subjects - upper * error) / (upper * rest + n * subjects), n * (lower * subjects - error) / (
-            rest + n * lower * subjects
-        )
+        n, k = np.float64(self.n), np.float64(self.raters)
+        subjects, raters, error = (np.float64(self.mean_squares[name]) for name in ("subjects", "raters", "error"))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            single = (subjects - error) / (subjects + (k - 1) * error + k * (raters - error) / n)
+            between = raters / error
+            weight = n * (1 + (k - 1) * single) - k * single
+            df = (k - 1) * (n - 1) * (k * single * between + weight) ** 2 / ((n - 1) * k**2 * single**2 * between**2 + weight**2)
+            upper, lower = stats.f.ppf(tail, n - 1, df), stats.f.ppf(tail, df, n - 1)
+            rest = k * raters + (k * n - k - n) * error
+            low = n * (subjects - upper * error) / (upper * rest + n * subjects)
+            high = n * (lower * subjects - error) / (rest + n * lower * subjects)
+        return float(min(low, high)), float(max(low, high))
 
 
 def icc(ratings: Sequence[Sequence[Any]] | npt.NDArray[Any] | pd.DataFrame, *, form: str = "2") -> IntraclassResult:
@@ -169,5 +170,6 @@ def _estimate(squares: dict[str, float], form: str, subjects: int, raters: int) 
 
 
 def _of_mean(single: float, raters: int) -> float:
-    """Spearman-Brown: correlation of the mean of k ratings."""
-    return raters * single / (1 + (raters - 1) * single)
+    """Spearman-Brown: correlation of the mean of k ratings; minus infinity from a single one of −1 / (k − 1) down."""
+    below = 1 + (raters - 1) * single
+    return raters * single / below if below > 1e-12 else -math.inf

@@ -67,7 +67,7 @@ class AgreementResult(WaldResult):
             reached = [word for low, word in SCALES[scale] if self.estimate > low]
             return reached[0] if reached else SCALES[scale][-1][1]
         z = [stats.norm.cdf((self.estimate - limit) / self.standard_error) for limit in (-1.0, 1.0)]
-        for low, word in SCALES[scale]:
+        for low, word in SCALES[scale] if z[0] > z[1] else ():
             above = stats.norm.cdf((self.estimate - low) / self.standard_error) - z[1]
             if above / (z[0] - z[1]) >= certainty:
                 return word

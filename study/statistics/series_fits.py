@@ -1,6 +1,7 @@
 """Regression fits for series in time: least squares, Poisson, REML AR(1), and Newey-West errors."""
 
 import math
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ from scipy import linalg, optimize
 
 from study.statistics.reader_scores import Floats
 from study.statistics.results import StatisticsError
+
+LARGEST_LOG = 25.0  # a log rate this far out means that one side has no events
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def fit_series(series: pd.DataFrame, design: Floats, family: str, autocorrelatio
     Raises
     ------
     StatisticsError
-        No more points than terms; negative counts.
+        No more points than terms; negative counts; a side without events.
     """
     y = np.asarray(series["y"], dtype=np.float64)
     if len(y) <= design.shape[1]:
@@ -105,7 +108,15 @@ def _counts(design: Floats, y: Floats, exposure: Floats, family: str, groups: np
 
     if (y < 0).any():
         raise StatisticsError("counts of 0 or more", "negative values", "use family='gaussian' for means and rates")
-    fit = sm.GLM(y, design, family=sm.families.Poisson(), offset=np.log(exposure)).fit(tol=1e-12)
+    if not y.any():
+        raise StatisticsError("events before and after the switch", "none at all", "describe the counts, or use longer steps")
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        fit = sm.GLM(y, design, family=sm.families.Poisson(), offset=np.log(exposure)).fit(tol=1e-12)
+    if not np.isfinite(fit.params).all() or np.abs(fit.params).max() > LARGEST_LOG:
+        raise StatisticsError(
+            "events before and after the switch", f"{y.sum():g} events in all", "describe the counts, or use longer steps"
+        )
     points, terms = design.shape
     dispersion = float(fit.pearson_chi2 / (points - terms))
     inverse = np.asarray(fit.normalized_cov_params, dtype=np.float64)

@@ -87,7 +87,7 @@ def spending_boundaries(information: npt.ArrayLike, *, alpha: float = 0.05, kind
     [4.877, 3.357, 2.68, 2.29, 2.031]
     """
     shares = np.asarray(information, dtype=np.float64).ravel()
-    if not shares.size or shares[0] <= 0 or (np.diff(shares) <= 0).any() or shares[-1] > 1 + 1e-9:
+    if not shares.size or not np.isfinite(shares).all() or shares[0] <= 0 or (np.diff(shares) <= 0).any() or shares[-1] > 1 + 1e-9:
         raise StatisticsError(
             "shares of information rising from above 0 to 1", f"{shares.tolist()}", "divide cases so far by cases planned"
         )

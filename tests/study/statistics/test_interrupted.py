@@ -150,6 +150,9 @@ def test_missing_values_are_left_out_with_a_note() -> None:
         (pd.concat([SERIES, SERIES.head(1)]), {}, "given twice|times given twice"),
         (SERIES[SERIES.week < 30], {}, "before and after"),
         (SERIES[SERIES.week.between(27, 33)], {"harmonics": 3}, "fewer harmonics"),
+        (SERIES.assign(minutes=0.0), {"family": "poisson"}, "events before and after"),
+        (SERIES.assign(minutes=3.0 * (T < 30)), {"family": "poisson"}, "events before and after"),
+        (SERIES.assign(minutes="long"), {}, "numbers in column"),
     ],
 )
 def test_unusable_series_are_refused(frame: pd.DataFrame, options: dict[str, object], words: str) -> None:

@@ -79,6 +79,13 @@ def test_order_and_scale_change_nothing_and_the_interval_holds_the_estimate(seed
         assert first.estimate in first.interval(0.99)
 
 
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 10_000), form=st.sampled_from(["1", "2", "3", "1k", "2k", "3k"]))
+def test_limits_are_in_order_even_for_noise(seed: int, form: str) -> None:
+    low, high = icc(np.random.default_rng(seed).integers(0, 3, size=(4, 3)), form=form).interval()
+    assert math.isnan(low) or low <= high <= 1 + 1e-12
+
+
 @pytest.mark.slow
 def test_the_one_way_interval_covers_at_its_level() -> None:
     """Exact under normality: true ICC 0.5, 2,000 simulated studies of 20 subjects and 3 raters."""

@@ -53,7 +53,7 @@ def test_alpha_left_over_is_pointed_out() -> None:
     assert any("still to be spent" in note for note in found.notes)
 
 
-@pytest.mark.parametrize("bad", [[], [0.5, 0.5], [0.0, 1.0], [0.5, 1.5], [0.8, 0.4]])
+@pytest.mark.parametrize("bad", [[], [0.5, 0.5], [0.0, 1.0], [0.5, 1.5], [0.8, 0.4], [float("nan")]])
 def test_shares_that_do_not_rise_to_one_are_refused(bad: list[float]) -> None:
     with pytest.raises(StatisticsError, match="shares of information"):
         spending_boundaries(bad)
