@@ -89,7 +89,7 @@ def rotating_vr(
     return {f"vr/{prefix}_{angle:03.0f}.png": marked(frame, *sides(angle)) for angle, frame in zip(turn, frames, strict=True)}
 
 
-def vr_with_bone(volume: Volume, segmentation: Segmentation, *, views: int = VIEWS, size: int = 1024) -> dict[str, Picture]:
+def vr_with_bone(volume: Volume, segmentation: Segmentation, *, views: int = VIEWS, size: int = 512) -> dict[str, Picture]:
     """Shaded VR of a full turn with the bone, as `vr/bone_rotate_000.png` and so on."""
     return rotating_vr(volume, segmentation, views=views, size=size, with_bone=True)
 
