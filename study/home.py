@@ -37,6 +37,11 @@ class Home:
         return self.path / "images"
 
     @property
+    def scans(self) -> Path:
+        """Folder that says where each case's scan lies (`study.scan_intake.scan_path`); kept out of the database."""
+        return self.path / "scans"
+
+    @property
     def backups(self) -> Path:
         """Folder of automatic backups."""
         return self.path / "backups"

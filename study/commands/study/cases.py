@@ -1,0 +1,150 @@
+"""enrol, allocate, assign."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from study.commands.study.options import As, Home, Json, Study
+
+Strata = Annotated[list[str] | None, typer.Option("--stratum", help="Factor of the protocol, as name=level; repeat.")]
+Exclude = Annotated[list[str] | None, typer.Option("--exclude", help="Exclude for this reason of the protocol; repeat.")]
+
+
+def register(group: typer.Typer) -> None:
+    """Add the verbs."""
+    group.command("enrol")(enrol)
+    group.command("allocate")(allocate)
+    group.command("assign")(assign)
+
+
+def enrol(
+    paths: Annotated[list[Path], typer.Argument(help="Scans: files, folders or zips.")],
+    site: Annotated[str, typer.Option(help="Code of the site.")] = "S1",
+    stratum: Strata = None, exclude: Exclude = None,
+    training: Annotated[bool, typer.Option("--training", help="A practice case, left out of every analysis.")] = False,
+    home: Home = None, study: Study = None, as_: As = None, as_json: Json = False,
+) -> int:  # fmt: skip
+    """Take exams in, screened and eligibility locked. Example: gilbreth study enrol scan.zip --stratum priority=elective"""
+    from db.base import utc_now
+    from study.acting import cli_actor
+    from study.console import answer, home_directory, progress
+    from study.home import open_home
+
+    opened = open_home(home_directory(home))
+    actor, _ = cli_actor(opened.engine, name=as_, role="investigator", now=utc_now())
+    _check_before_reading(opened.engine, study=study, stratum=stratum, exclude=exclude, actor=actor)
+    results = []
+    with progress("Enrolling", total=len(paths)) as step:
+        for path in paths:
+            results.append(
+                _enrol_one(opened, path, site=site, stratum=stratum, exclude=exclude, training=training, study=study, actor=actor)
+            )
+            step(f"{results[-1]['case']}: {results[-1]['state']}")
+    lines = [
+        f"{item['case']}  {item['state']}{' (known)' if not item['new'] else ''}  {', '.join(item['reasons'])}".rstrip() for item in results
+    ]
+    answer({"cases": results}, as_json=as_json, lines=lines)
+    return int(any(item["state"] == "excluded" and not exclude for item in results))
+
+
+def _levels(stratum: list[str] | None) -> dict[str, str]:
+    from study.errors import WrongUsage
+
+    if bad := [item for item in stratum or [] if "=" not in item]:
+        raise WrongUsage(f"--stratum {bad[0]}: write name=level")
+    return {name: level for name, _, level in (item.partition("=") for item in stratum or [])}
+
+
+def _check_before_reading(engine: Any, *, study: str | None, stratum: list[str] | None, exclude: list[str] | None, actor: Any) -> None:
+    """Say no before minutes are spent on reading scans."""
+    from db.engine import snapshot
+    from study.errors import RejectedInput
+    from study.permissions import require
+    from study.studies import find_study, protocol_of
+
+    _levels(stratum)
+    with snapshot(engine) as db_session:
+        found = find_study(db_session, study=study)
+        require(db_session, actor=actor, operation="case.enrol", study=found)
+        known = [reason.name for reason in protocol_of(db_session, study_id=found.id).eligibility.exclusion]
+    if unknown := sorted(set(exclude or []) - set(known)):
+        raise RejectedInput("no_such_reason", f"{', '.join(unknown)} is no exclusion reason of the protocol", f"use {', '.join(known)}")
+
+
+def _enrol_one(opened: Any, path: Path, *, site: str, stratum: Any, exclude: Any, training: bool, study: Any, actor: Any) -> dict[str, Any]:
+    from db.base import utc_now
+    from db.engine import transaction
+    from study.enrolment import enrol_case, get_site, pseudonym, site_key
+    from study.scan_intake import remember_path, take_in
+    from study.studies import find_study
+
+    intake = take_in(path)
+    reasons = (*intake.reasons, *(exclude or ()))
+    with transaction(opened.engine, actor=actor) as db_session:
+        done = enrol_case(
+            db_session, study=find_study(db_session, study=study), site=get_site(db_session, code=site),
+            pseudonym=pseudonym(intake.sha256, key=site_key(opened.keys)), actor=actor, now=utc_now(), eligible=not reasons,
+            reasons=reasons, strata=_levels(stratum), facts={**intake.facts, "scan_sha256": intake.sha256}, training=training,
+        )  # fmt: skip
+    remember_path(opened.scans, case_id=done.case.id, path=path)
+    return {"case": done.case.number, "state": done.case.state, "eligible": done.eligible, "reasons": list(done.reasons), "new": done.new}
+
+
+def allocate(
+    case: Annotated[str, typer.Argument(help="Number of the case, such as C00001.")],
+    technologist: Annotated[str | None, typer.Option(help="Account that processes it; the least busy one when absent.")] = None,
+    home: Home = None, study: Study = None, as_: As = None, as_json: Json = False,
+) -> int:  # fmt: skip
+    """Open the next line of the sealed list for an eligible case. Example: gilbreth study allocate C00001"""
+    from db.base import utc_now
+    from db.engine import transaction
+    from study.accounts import find_account
+    from study.acting import cli_actor
+    from study.allocation import read_key, reveal
+    from study.console import answer, home_directory
+    from study.enrolment import find_case, plan_case
+    from study.home import open_home
+    from study.studies import find_study
+
+    opened = open_home(home_directory(home))
+    actor, _ = cli_actor(opened.engine, name=as_, role="investigator", now=utc_now())
+    key = read_key(opened.keys / "allocation.key")
+    with transaction(opened.engine, actor=actor) as db_session:
+        found = find_case(db_session, study=find_study(db_session, study=study), number=case)
+        drawn = reveal(db_session, case=found, key=key, actor=actor, now=utc_now())
+        chosen = find_account(db_session, name=technologist).id if technologist else None
+        tasks = plan_case(db_session, case=found, revealed=drawn, now=utc_now(), technologist_id=chosen)
+    result = {
+        "case": drawn.case_number,
+        "sequence": drawn.sequence,
+        "arms": list(drawn.arms),
+        "new": drawn.new,
+        "tasks": [task.id for task in tasks],
+    }
+    lines = [f"{drawn.case_number}: {' then '.join(drawn.arms)}{'' if drawn.new else ' (drawn before)'}"]
+    lines += [] if tasks else ["no technologist has an account yet, so no task was planned: gilbreth users add NAME --role technologist"]
+    answer(result, as_json=as_json, lines=lines)
+    return 0
+
+
+def assign(
+    seed: Annotated[int, typer.Option(help="Of the readers' orders and repeats.")] = 1,
+    home: Home = None, study: Study = None, as_: As = None, as_json: Json = False,
+) -> int:  # fmt: skip
+    """Give settled image sets to readers, as the protocol says. Example: gilbreth study assign"""
+    from db.base import utc_now
+    from db.engine import transaction
+    from study.acting import cli_actor
+    from study.console import answer, home_directory
+    from study.home import open_home
+    from study.reading import assign_readings
+    from study.studies import find_study
+
+    opened = open_home(home_directory(home))
+    actor, _ = cli_actor(opened.engine, name=as_, role="investigator", now=utc_now())
+    with transaction(opened.engine, actor=actor) as db_session:
+        found = find_study(db_session, study=study)
+        added = assign_readings(db_session, study=found, actor=actor, now=utc_now(), seed=seed)
+    answer({"study": found.name, "added": added}, as_json=as_json, lines=[f"{found.name}: {added} readings added"])
+    return 0
