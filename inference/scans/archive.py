@@ -1,5 +1,6 @@
 """Zips, unpacked with names of our own: nothing an archive says decides where a byte is written."""
 
+import errno
 import os
 import re
 import stat
@@ -42,6 +43,10 @@ def unpack(path: str, folder: str, *, limits: Limits, progress: Progress) -> tup
                 if number % 20 == 0:
                     progress(number, len(entries))
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeError, OverflowError, FileExistsError):
+        raise rejected("broken_archive", "the zip cannot be read to its end") from None
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise rejected("too_large", "the folder for temporary files is full", "free space there and try again") from None
         raise rejected("broken_archive", "the zip cannot be read to its end") from None
     if not written:
         raise rejected("empty_folder", "the zip holds no file")

@@ -127,7 +127,7 @@ def serve(connection: socket.socket) -> None:
     """Answer requests until the parent goes away or it is time for a fresh process."""
     channel, base = Channel(connection), _address_space()
     channel.send({"ready": True})
-    for _ in range(_REQUESTS):
+    for number in range(1, _REQUESTS + 1):
         request = channel.receive()
         if request is None:
             return
@@ -137,7 +137,7 @@ def serve(connection: socket.socket) -> None:
         tempfile.tempdir = request["scratch"]
         answer = _answer(request, memory, limits, channel)
         memory.seal()
-        last = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > _PEAK_KIB
+        last = number == _REQUESTS or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > _PEAK_KIB
         channel.send(answer | {"last": last}, memory.descriptor if "facts" in answer else -1)
         memory.release()
         signal.setitimer(signal.ITIMER_REAL, 0)

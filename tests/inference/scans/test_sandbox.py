@@ -14,6 +14,7 @@ from inference.scans import sandbox
 from inference.scans.inspect import inspect
 from inference.scans.limits import Limits
 from inference.scans.load import load
+from inference.scans.worker import _REQUESTS
 from tests.inference.scans import makers as m
 from tests.inference.scans.corpus import CASES
 
@@ -37,6 +38,13 @@ def test_one_child_reads_many_scans(series):
     for _ in range(5):
         load(series)
     assert child().pid == first
+
+
+def test_a_child_is_recycled_without_a_scan_noticing(tmp_path):
+    sandbox.stop_workers()
+    (tmp_path / "notes.txt").write_text("no scan")
+    assert {inspect(tmp_path).code for _ in range(_REQUESTS + 5)} == {"not_an_image"}
+    assert sandbox._idle[0].process.poll() is None
 
 
 def test_a_child_that_dies_between_scans_is_replaced(series):
