@@ -5,8 +5,9 @@ simulated is marked: the studies carry `simulated`, and every event has the sour
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -19,8 +20,8 @@ from db.engine import transaction
 from db.tables import Account, Case, Event, ImageSet, ImportBatch, Rating, Reading, Site, Study, Task
 from study.accounts import create_account, grant_role, random_password
 from study.home import Home
-from study.protocol import Protocol, load_protocol
-from study.simulation import SITE, simulate_operations, simulate_paired_study
+from study.protocol import Protocol, load_protocol, parse_protocol
+from study.simulation import COMPARISON_SITE, RollOut, simulate_comparison_site, simulate_operations, simulate_paired_study
 from study.studies import create_study
 
 ACCOUNTS = {
@@ -66,10 +67,10 @@ def fill_demo(home: Home, *, seed: int, now: datetime) -> DemoAccounts:
         passwords = _accounts(db_session, now)
     paired = simulate_paired_study(seed=seed, readers=2)
     with transaction(home.engine, actor=Actor(account="demo"), reason="demo: simulated data") as db_session:
-        _study(db_session, "head_neck_cta", paired.tasks, paired.readings, now)
-    operations = simulate_operations(seed=seed)
+        _study(db_session, load_protocol("head_neck_cta"), paired.tasks, paired.readings, now)
+    roll_out, operations = _roll_out(seed)
     with transaction(home.engine, actor=Actor(account="demo"), reason="demo: simulated data") as db_session:
-        _study(db_session, "before_after", operations, None, now)
+        _study(db_session, roll_out, operations, None, now)
     return DemoAccounts(passwords)
 
 
@@ -83,8 +84,18 @@ def _accounts(db_session: Session, now: datetime) -> dict[str, str]:
     return passwords
 
 
-def _study(db_session: Session, protocol_name: str, tasks: pd.DataFrame, readings: pd.DataFrame | None, now: datetime) -> None:
-    protocol = load_protocol(protocol_name)
+def _roll_out(seed: int) -> tuple[Protocol, pd.DataFrame]:
+    """The roll-out protocol that comes along, moved to the weeks and sites that are simulated, and those weeks."""
+    plan, go_live = RollOut(), datetime(2026, 7, 6, tzinfo=UTC)
+    text = load_protocol("before_after").text
+    for key, value in (("go_live", go_live.date()), ("weeks_before", plan.weeks_before), ("weeks_after", plan.weeks_after)):
+        text = re.sub(rf"(?m)^{key} = .*$", f"{key} = {value}", text)
+    text = re.sub(r"(?m)^comparison_sites = .*$", f'comparison_sites = ["{COMPARISON_SITE}"]', text)
+    rows = [simulate(seed=seed, go_live=go_live, roll_out=plan) for simulate in (simulate_operations, simulate_comparison_site)]
+    return parse_protocol(text), pd.concat(rows, ignore_index=True)
+
+
+def _study(db_session: Session, protocol: Protocol, tasks: pd.DataFrame, readings: pd.DataFrame | None, now: datetime) -> None:
     investigator = db_session.exec(select(Account).where(Account.name == "investigator")).one()
     actor = Actor("investigator", "investigator", investigator.id)
     study = create_study(db_session, protocol=protocol, actor=actor, now=now, simulated=True)
@@ -106,14 +117,12 @@ def _write(
         }
     )  # fmt: skip
     db_session.add(batch)
-    site = db_session.exec(select(Site).where(Site.code == SITE)).first() or Site.model_validate(
-        {"code": SITE, "name": "Simulated department"}
-    )
-    db_session.add(site)
+    sites = {str(code): _site(db_session, str(code)) for code in tasks["site"].unique()}
+    site_of = dict(zip(tasks["case"].astype(str), tasks["site"].astype(str), strict=True))
     db_session.flush()
     cases = {str(name): new_id() for name in tasks["case"].unique()}
     people = {str(name): _person(db_session, str(name), now) for name in tasks["technologist"].unique()}
-    _bulk(db_session, Case, [_case(name, row, study, site, now) for name, row in cases.items()])
+    _bulk(db_session, Case, [_case(name, row, study, sites[site_of[name]], now) for name, row in cases.items()])
     ids = [new_id() for _ in range(len(tasks))]
     rows = list(tasks.itertuples(index=False))
     _bulk(db_session, Task, [_task(key, row, study, cases, people, batch) for key, row in zip(ids, rows, strict=True)])
@@ -122,6 +131,13 @@ def _write(
         task_of = {(str(row.case), str(row.arm)): key for key, row in zip(ids, rows, strict=True)}
         _readings(db_session, study, readings, task_of, batch, now)
     record(db_session, operation="simulate", entity="import_batch", entity_id=batch.id, new={"file_sha256": batch.file_sha256})
+
+
+def _site(db_session: Session, code: str) -> Site:
+    found = db_session.exec(select(Site).where(Site.code == code)).first()
+    site = found or Site.model_validate({"code": code, "name": f"Department ({code})"})
+    db_session.add(site)
+    return site
 
 
 def _person(db_session: Session, name: str, now: datetime) -> str:

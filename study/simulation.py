@@ -13,6 +13,7 @@ import pandas as pd
 from scipy import optimize, stats
 
 SITE = "simulated"
+COMPARISON_SITE = "simulated-B"
 REGIONS = (
     "aortic_arch",
     "subclavian",
@@ -271,10 +272,27 @@ class RollOut:
         Share of cases processed by AI at go-live and at the end; the paper's 71 to 91 %.
     """
 
-    weeks_before: int = 12
+    weeks_before: int = 16
     weeks_after: int = 22
     cases_per_week: tuple[float, float] = (404 / 4.345, 874 / 4.345)
     usage: tuple[float, float] = (0.7115, 0.9148)
+
+
+def simulate_comparison_site(
+    *, seed: int = 0, go_live: datetime = datetime(2026, 7, 6, tzinfo=UTC), roll_out: RollOut | None = None
+) -> pd.DataFrame:
+    """Draw a department of steady volume that stays manual over the same weeks, as the comparison series of a roll-out.
+
+    Examples
+    --------
+    >>> rows = simulate_comparison_site(seed=3, roll_out=RollOut(weeks_before=2, weeks_after=2))
+    >>> set(rows["arm"]), set(rows["site"])
+    ({'manual'}, {'simulated-B'})
+    """
+    plan = roll_out or RollOut()
+    steady = RollOut(plan.weeks_before, plan.weeks_after, (plan.cases_per_week[0], plan.cases_per_week[0]), (0.0, 0.0))
+    rows = simulate_operations(seed=seed + 1, go_live=go_live, roll_out=steady)
+    return rows.assign(site=COMPARISON_SITE, case="B" + rows["case"], technologist="B" + rows["technologist"])
 
 
 def simulate_operations(

@@ -113,7 +113,7 @@ def run_plan(protocol: Protocol, tasks: pd.DataFrame, readings: pd.DataFrame | N
         guardrails=guardrails(data),
         counts=_counts(data),
         versions={"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}},
-        simulated=bool(len(tasks)) and set(tasks["site"].astype(str)) == {"simulated"},
+        simulated=bool(len(tasks)) and bool(tasks["site"].astype(str).str.startswith("simulated").all()),
     )
 
 

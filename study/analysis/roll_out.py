@@ -72,6 +72,7 @@ def usage(data: PlanData) -> Finding:
     """Share of cases processed by AI since go-live."""
     plan = data.protocol.roll_out
     rows = data.finished
+    rows = rows[~rows["site"].isin(list(plan.comparison_sites) if plan else [])]
     live = pd.Timestamp(plan.go_live, tz="UTC") if plan else pd.Timestamp.min.tz_localize("UTC")
     since = rows[pd.to_datetime(rows["started_at"], utc=True) >= live]
     ai, total = int(np.sum(since["arm"] == "ai")), len(since)
