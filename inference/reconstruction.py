@@ -141,7 +141,7 @@ class Reconstruction:
             partial = Path(folder)
             self._write_masks(partial)
             self._write_pictures(partial)
-            findings = self._write_dicom(partial / "dicom", Path(scan) if scan else None)
+            findings = self._write_extras(partial, Path(scan) if scan else None)
             outputs = sorted(str(path.relative_to(partial)) for path in partial.rglob("*") if path.is_file())
             (target / "case.json").unlink(missing_ok=True)
             for part in sorted(partial.iterdir()):
@@ -173,19 +173,41 @@ class Reconstruction:
         for name, content in self.files.items():
             _write_bytes(folder / name, content)
 
-    def _write_dicom(self, folder: Path, scan: Path | None) -> tuple[Finding, ...]:
-        """SEG and series for the PACS; what fails there must not cost the user the rest."""
-        if self.request.recipe == "masks":
-            return ()
-        try:
+    def _write_extras(self, folder: Path, scan: Path | None) -> tuple[Finding, ...]:
+        """Reformats, mesh, DICOM and case sheet; what fails there is told, and costs the user nothing else."""
+        findings = []
+        wanted = {"masks": (), "standard": ("DICOM", "case sheet"), "full": ("DICOM", "MPR", "CPR", "mesh", "case sheet")}
+        for name in wanted[self.request.recipe]:
+            try:
+                self._write_extra(name, folder, scan)
+            except Exception as error:
+                missing_part = getattr(error, "exit_status", 0) == 3 or isinstance(error, ModuleNotFoundError)
+                text = f"The {name} was left out: {type(error).__name__}: {error}"
+                findings.append(Finding("stage_failed", "note" if missing_part else "review", text))
+        return tuple(findings)
+
+    def _write_extra(self, name: str, folder: Path, scan: Path | None) -> None:
+        if name == "DICOM":
             from inference.dicom import write_dicom
 
-            write_dicom(self, folder, scan=scan)
-        except Exception as error:
-            shutil.rmtree(folder, ignore_errors=True)
-            text = f"DICOM output was left out: {type(error).__name__}: {error}"
-            return (Finding("stage_failed", "note" if getattr(error, "exit_status", 0) == 3 else "review", text),)
-        return ()
+            write_dicom(self, folder / "dicom", scan=scan)
+        elif name == "MPR":
+            from inference.reformat import write_mpr
+
+            write_mpr(self.volume, self.centrelines, folder / "mpr")
+        elif name == "CPR":
+            from inference.reformat import write_cpr
+
+            excluded = (self.segmentation.bone > 0) | (self.segmentation.veins > 0)
+            write_cpr(self.volume, self.centrelines, folder / "cpr", excluded=excluded)
+        elif name == "mesh":
+            from inference.mesh import write_mesh
+
+            write_mesh(self.segmentation.arteries, self.volume, folder / "mesh" / "arteries.glb")
+        else:
+            from inference.pictures.case_sheet import write_case_sheet
+
+            write_case_sheet(self, folder, pdf=self.request.recipe == "full")
 
 
 def fingerprint(volume: Volume) -> str:
