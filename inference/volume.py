@@ -38,7 +38,7 @@ class Source:
     header : dict
         Technical values only (modality, slice thickness, kVp, manufacturer, model, kernel, ...), never identifiers.
     files : tuple of str
-        Paths of the slices in volume order (DICOM), for writers that reference their source.
+        Paths of the slices in volume order (DICOM), `archive.zip!member` in a zip; `inference.scans.headers` reads their headers.
     warnings : tuple of str
         What the reader noticed and let pass, each as `code: text`.
     study_uid, series_uid, frame_of_reference_uid, sop_class_uid : str

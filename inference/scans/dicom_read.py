@@ -21,6 +21,7 @@ from inference.scans.limits import Limits
 from inference.scans.lps import check_spacing, grid
 from inference.scans.parsed import Allocate, Parsed, Progress
 from inference.scans.values import FEW_SLICES
+from inference.scans.words import shown
 
 
 def read_dicom(files: Sequence[str], names: Sequence[str], *, limits: Limits, allocate: Allocate, progress: Progress) -> Parsed:
@@ -45,7 +46,7 @@ def read_dicom(files: Sequence[str], names: Sequence[str], *, limits: Limits, al
     parsed = _assemble(chosen, files, sizes, warnings, limits=limits, allocate=allocate, progress=progress)
     parsed.header |= technical(header[chosen.first.file])
     parsed.series = [_about(group, group is chosen) for group in groups]
-    parsed.left_out = [{"name": names[item.file], "reason": item.reason} for item in {i.file: i for i in left_out}.values()]
+    parsed.left_out = [{"name": shown(names[item.file]), "reason": item.reason} for item in {i.file: i for i in left_out}.values()]
     return parsed
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from inference.scans.archive import unpack
 from inference.scans.codes import rejected
 from inference.scans.dicom_read import read_dicom
+from inference.scans.headers import member_path
 from inference.scans.limits import Limits
 from inference.scans.metaimage import looks_metaimage, read_metaimage
 from inference.scans.nifti import first_bytes, looks_nifti, read_nifti
@@ -42,7 +43,10 @@ def read(path: str, *, scratch: str, limits: Limits, allocate: Allocate, progres
         raise rejected("unreadable", "the file cannot be opened") from None
     if first[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         files, names = unpack(path, scratch, limits=limits, progress=progress)
-        return _several(files, names, limits=limits, allocate=allocate, progress=progress)
+        parsed = _several(files, names, limits=limits, allocate=allocate, progress=progress)
+        inside = dict(zip(files, names, strict=True))
+        parsed.files = [member_path(path, inside[file]) for file in parsed.files]
+        return parsed
     if path.lower().endswith(".zip"):
         raise rejected("broken_archive", "the file has the name of a zip but is none")
     return _one(path, first, limits=limits, allocate=allocate, progress=progress)

@@ -26,6 +26,17 @@ def clean(text: object, *, length: int = 60) -> str:
     return kept if len(kept) <= length else kept[: length - 1] + "~"
 
 
+def shown(name: str) -> str:
+    """A file name for the list of what was left out: as it is, without what is not printable.
+
+    Examples
+    --------
+    >>> shown("übersicht\x1b[2J.txt")
+    'übersicht?[2J.txt'
+    """
+    return "".join(c if c.isprintable() else "?" for c in name[:200])
+
+
 def safe_name(path: str | PurePath, *, number: int | None = None) -> str:
     """A file name for messages: technical names are shown, any other is hidden, for it may hold a patient's name or number.
 
