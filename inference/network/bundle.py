@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ def write_bundle(out: Path, states: Mapping[str, TrainingState], plan: TrainingP
     """
     records = {}
     for name, state in states.items():
-        records[name] = training_record(state, plan, data=data)
+        records[name] = {**training_record(state, plan, data=data), "history": _scores(out / name / "validation.csv")}
         save_weights(state.average, out / "models" / f"{name}.safetensors", record=records[name])
     configs = out / "configs"
     configs.mkdir(exist_ok=True)
@@ -55,7 +55,7 @@ def write_bundle(out: Path, states: Mapping[str, TrainingState], plan: TrainingP
     _write(configs / "inference.json", _inference(fine))
     card = out / "docs" / "README.md"
     card.parent.mkdir(exist_ok=True)
-    card.write_text(model_card(records, _last_scores(out / "fine" / "validation.csv")))
+    card.write_text(model_card(records, records["fine"]["history"]))
     return out
 
 
@@ -87,20 +87,20 @@ def _inference(state: TrainingState) -> dict[str, Any]:
     return {"network_def": network, "weights": "models/fine.safetensors", "opener": "inference.network.models.open_model"}
 
 
-def _last_scores(path: Path) -> dict[str, str]:
+def _scores(path: Path) -> list[dict[str, str]]:
+    """Every validation of a run: the Dice-against-steps curve."""
     if not path.is_file():
-        return {}
+        return []
     with path.open() as file:
-        rows = list(csv.DictReader(file))
-    return rows[-1] if rows else {}
+        return list(csv.DictReader(file))
 
 
-def model_card(records: Mapping[str, dict[str, Any]], scores: Mapping[str, str]) -> str:
+def model_card(records: Mapping[str, dict[str, Any]], history: Sequence[Mapping[str, str]] = ()) -> str:
     """A model card in Markdown: training data, seeds, hours, figures, limits.
 
     Examples
     --------
-    >>> print(model_card({"fine": {"steps": 10, "data": "crops"}}, {"vessel_dice": "0.9"}).splitlines()[0])
+    >>> print(model_card({"fine": {"steps": 10, "data": "crops"}}, [{"vessel_dice": "0.9"}]).splitlines()[0])
     # Model card: vessel and bone
     """
     lines = [
@@ -111,7 +111,7 @@ def model_card(records: Mapping[str, dict[str, Any]], scores: Mapping[str, str])
         "| | " + " | ".join(records) + " |",
         "|---" * (len(records) + 1) + "|",
     ]
-    keys = dict.fromkeys(key for record in records.values() for key in record)
+    keys = dict.fromkeys(key for record in records.values() for key in record if key != "history")
     lines += [f"| {key} | " + " | ".join(str(record.get(key, "")) for record in records.values()) + " |" for key in keys]
     lines += [
         "",
@@ -120,6 +120,6 @@ def model_card(records: Mapping[str, dict[str, Any]], scores: Mapping[str, str])
         "| measure | value |",
         "|---|---|",
     ]
-    lines += [f"| {key} | {value} |" for key, value in scores.items()] or ["| none yet | |"]
+    lines += [f"| {key} | {value} |" for key, value in (history[-1] if history else {}).items()] or ["| none yet | |"]
     lines += ["", "Opened by `gilbreth reconstruct --model DIR`, or `inference.network.models.open_model(DIR)`.", ""]
     return "\n".join(lines)

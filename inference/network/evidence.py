@@ -6,16 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
+from scipy.ndimage import uniform_filter
 
 from inference.geometry import Geometry
 from inference.network.architecture import ResidualUNet
-from inference.network.engine import BONE, VESSEL, Evidence, open_engine
+from inference.network.engine import BONE, VESSEL, Engine, Evidence, open_engine
 from inference.network.tiling import Tiling, run_blocks
 from inference.resample import resample
 from inference.volume import Volume
 
 POOLING = 3  # the coarse network's voxels are this many fine ones wide
 LEAST_VESSEL = 26  # a coarse voxel of 10 % vessel is worth a fine look
+MOST_BONE = 64  # a bright speck in a coarse voxel of less bone than this may be a thin vessel
+SPECK_VOXELS = 4
 BODY_HU = -300
 
 
@@ -46,12 +49,10 @@ class ScanEvidence:
 
 @dataclass(frozen=True)
 class Look:
-    """Patch and halo of the two looks. [voxels]"""
+    """Patch and halo of both looks. [voxels]"""
 
     patch: int = 80
     halo: int = 16
-    coarse_patch: int = 64
-    coarse_halo: int = 8
 
 
 @njit(parallel=True, cache=True)
@@ -88,6 +89,18 @@ def _spread(coarse: Evidence, shape: tuple[int, ...]) -> Evidence:
     return coarse[:, index[0][:, None, None], index[1][:, None], index[2]]
 
 
+def bright_specks(array: npt.NDArray[np.int16], *, least_hu: float, factor: int = POOLING) -> npt.NDArray[np.bool_]:
+    """Coarse voxels with a few bright fine ones in them: what a vessel thinner than a coarse voxel leaves.
+
+    Examples
+    --------
+    >>> bright_specks(np.full((3, 3, 6), 200, np.int16), least_hu=150).tolist()
+    [[[True, True]]]
+    """
+    bright = np.where(array > least_hu, np.int16(factor**3), np.int16(0))
+    return np.asarray(pooled(bright, factor) >= SPECK_VOXELS)
+
+
 def gather_evidence(
     volume: Volume,
     fine: ResidualUNet,
@@ -106,7 +119,8 @@ def gather_evidence(
     volume : Volume
         int16 (z, y, x). [HU]
     fine, coarse : ResidualUNet
-        Without a coarse network every block of the body with something bright in it is looked at.
+        Without a coarse network the fine one takes the coarse look too: merged voxels make a wide lumen look like the
+        middling ones it learned from, which also finds lumens too wide for a fine patch.
     progress : callable
         Gets the share done, 0 to 1.
     """
@@ -114,37 +128,40 @@ def gather_evidence(
     spacing = fine.plan.spacing_mm
     working = resample(volume, (spacing, spacing, spacing))
     hu = np.asarray(working.array)
-    tiling = Tiling(working.shape, look.patch, look.halo)
-    rough: Evidence | None = None
-    if coarse is None:
-        wanted = tiling.any_in_block(pooled(hu) > 100)
-    else:
-        rough = _coarse_look(pooled(hu), coarse, look, device=device, threads=threads, report=report)
-        wanted = tiling.any_in_block(rough[VESSEL] > LEAST_VESSEL)
+    if not (hu > BODY_HU).any():
+        return ScanEvidence(np.zeros((4, *hu.shape), np.uint8), hu, working.geometry, 0.0, "none: there is only air")
     engine = open_engine(fine, patch=look.patch, device=device, threads=threads, report=report)
+    rough_engine = engine if coarse is None else open_engine(coarse, patch=look.patch, device=device, threads=threads, report=report)
+    rough = _coarse_look(pooled(hu), rough_engine, look)
+    tiling = Tiling(working.shape, look.patch, look.halo)
+    wanted = tiling.any_in_block(_worth_a_look(hu, rough))
     maps = run_blocks(hu, engine, tiling, wanted, progress=progress)
-    if rough is not None:
-        _fill_unseen(maps, _spread(rough[BONE : BONE + 1], hu.shape)[0], tiling, wanted)
+    _fill_from_coarse(maps, rough, hu, tiling, wanted)
     return ScanEvidence(maps, hu, working.geometry, float(wanted.mean()), engine.name)
 
 
-def _coarse_look(
-    hu: npt.NDArray[np.int16],
-    coarse: ResidualUNet,
-    look: Look,
-    *,
-    device: str,
-    threads: int | None,
-    report: Callable[[str], None],
-) -> Evidence:
+def _coarse_look(hu: npt.NDArray[np.int16], engine: Engine, look: Look) -> Evidence:
     depth, rows, columns = hu.shape
-    tiling = Tiling((depth, rows, columns), look.coarse_patch, look.coarse_halo)
-    engine = open_engine(coarse, patch=look.coarse_patch, device=device, threads=threads, report=report)
+    tiling = Tiling((depth, rows, columns), look.patch, look.halo)
     return run_blocks(hu, engine, tiling, tiling.any_in_block(hu > BODY_HU))
 
 
-def _fill_unseen(maps: Evidence, bone: npt.NDArray[np.uint8], tiling: Tiling, wanted: npt.NDArray[np.bool_]) -> None:
-    """Take bone from the coarse look where the fine one did not go; in place."""
-    for block in np.argwhere(~wanted):
+def _worth_a_look(hu: npt.NDArray[np.int16], rough: Evidence) -> npt.NDArray[np.bool_]:
+    """Coarse voxels that may hold vessel: the coarse look says so, or there are bright specks away from bone."""
+    lumen = pooled(hu)[rough[VESSEL] > 200]
+    least_hu = max(150.0, 50 + 0.4 * (float(np.median(lumen)) - 50)) if lumen.size > 50 else 150.0
+    return np.asarray((rough[VESSEL] > LEAST_VESSEL) | (bright_specks(hu, least_hu=least_hu) & (rough[BONE] < MOST_BONE)))
+
+
+def _fill_from_coarse(maps: Evidence, rough: Evidence, hu: npt.NDArray[np.int16], tiling: Tiling, wanted: npt.NDArray[np.bool_]) -> None:
+    """Take bone from the coarse look where the fine one did not go, and lumens too wide for it where it did; in place."""
+    wide = (rough[VESSEL] > 200) & (uniform_filter(rough[VESSEL], 5) > 150)  # lumen for five coarse voxels, a centimetre, all round
+    spread = _spread(np.stack([rough[BONE], np.where(wide, rough[VESSEL], 0).astype(np.uint8)]), hu.shape)
+    for block in np.ndindex(*wanted.shape):
         z, y, x = (slice(int(b) * tiling.keep, int(b + 1) * tiling.keep) for b in block)
-        maps[BONE, z, y, x] = bone[z, y, x]
+        if not wanted[block]:
+            maps[BONE, z, y, x] = spread[0, z, y, x]
+        else:
+            lumen = spread[1, z, y, x] > maps[VESSEL, z, y, x]
+            maps[VESSEL, z, y, x][lumen] = spread[1, z, y, x][lumen]
+            maps[BONE, z, y, x][lumen] = np.minimum(maps[BONE, z, y, x][lumen], 255 - spread[1, z, y, x][lumen])

@@ -4,7 +4,9 @@ import multiprocessing as mp
 import os
 import queue
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from multiprocessing.process import BaseProcess
 from typing import Any, Self
 
@@ -12,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.network.crops.generator import ARTERY, BONE, CALCIUM, CLASS_BITS, VEIN, Crop, make_crop
+from inference.network.crops.phantoms import phantom_crops
 from inference.network.labelled import LabelledCases
 
 
@@ -29,12 +32,18 @@ class CropRecipe:
         Share of crops with bone near the lumen's HU.
     pooling : int
         Crops are merged by this factor after they were made: the coarse network learns from them.
+    phantom_share : float
+        Share of crops cut from full phantoms; small, so that the network does not learn their habits.
+    phantom_cuts : int
+        Crops cut from one phantom before the next is made.
     """
 
     size: int = 96
     spacing_mm: float = 0.7
     match_share: float = 0.5
     pooling: int = 1
+    phantom_share: float = 0.0
+    phantom_cuts: int = 48
 
     def make(self, seed: int) -> Crop:
         """The crop of a seed.
@@ -44,7 +53,22 @@ class CropRecipe:
         >>> CropRecipe(size=24, pooling=3).make(1).hu.shape
         (8, 8, 8)
         """
-        crop = make_crop(seed, size=self.size, spacing_mm=self.spacing_mm, match_share=self.match_share)
+        return self._merged(make_crop(seed, size=self.size, spacing_mm=self.spacing_mm, match_share=self.match_share))
+
+    def make_many(self, first_seed: int, step: int) -> Iterator[tuple[int, Crop]]:
+        """Endless crops with their seeds, some of them from phantoms."""
+        cuts: Iterator[Crop] = iter(())
+        for seed in count(first_seed, step):
+            if np.random.default_rng([seed, 9]).random() >= self.phantom_share:
+                yield seed, self.make(seed)
+                continue
+            cut = next(cuts, None)
+            if cut is None:
+                cuts = phantom_crops(seed, size=self.size, spacing_mm=self.spacing_mm, count=self.phantom_cuts)
+                cut = next(cuts)
+            yield seed, self._merged(cut)
+
+    def _merged(self, crop: Crop) -> Crop:
         return crop if self.pooling == 1 else merge_voxels(crop, self.pooling)
 
 
@@ -74,16 +98,16 @@ def merge_voxels(crop: Crop, factor: int) -> Crop:
 def _produce(out: Any, recipe: CropRecipe, first_seed: int, step: int) -> None:
     """Endless work of one process; the full queue is the brake."""
     os.nice(9)  # the training matters more, and a full pool needs little
-    parent, seed = mp.parent_process(), first_seed
-    while parent is not None and parent.is_alive():
-        crop = recipe.make(seed)
-        while parent.is_alive():  # a parent that was killed does not end its children
+    parent = mp.parent_process()
+    for seed, crop in recipe.make_many(first_seed, step):
+        while True:
+            if parent is None or not parent.is_alive():  # a parent that was killed does not end its children
+                return
             try:
                 out.put((seed, crop.hu, crop.labels), timeout=5)
                 break
             except queue.Full:
                 continue
-        seed += step
 
 
 class CropPool:

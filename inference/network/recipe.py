@@ -1,4 +1,4 @@
-"""The whole recipe of the shipped model: a fine and a coarse network, one after the other, resumable."""
+"""The whole recipe of the shipped model, resumable: a fine network that takes both looks, or a coarse one of its own besides."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +13,10 @@ from inference.network.training import TrainingPlan, TrainingState, train
 
 FINE = NetworkPlan()
 COARSE = NetworkPlan(channels=(12, 24, 48, 64), spacing_mm=FINE.spacing_mm * POOLING)
-PHANTOM_DATA = "procedural crops made on the fly (inference.network.crops); no patient data, no third-party weights"
+PHANTOM_SHARE = 0.2
+PHANTOM_DATA = (
+    "procedural crops and crops of own phantoms made on the fly (inference.network.crops); no patient data, no third-party weights"
+)
 
 
 def train_model(
@@ -23,20 +26,23 @@ def train_model(
     device: str = "cpu",
     dataset: Path | None = None,
     resume: bool = False,
+    coarse: bool = False,
     report: Callable[[str], None] = lambda _: None,
 ) -> Path:
-    """Train both networks and write the bundle.
+    """Train and write the bundle.
 
     Parameters
     ----------
     out : Path
-        Gets `fine/` and `coarse/` (checkpoints and logs), `models/`, `configs/`, `docs/`.
+        Gets `fine/` and, if asked for, `coarse/` (checkpoints and logs), `models/`, `configs/`, `docs/`.
     plan : TrainingPlan
         Of the fine network; the coarse one takes a quarter of the steps.
     dataset : Path, optional
         nnU-Net folder mixed in.
     resume : bool
         Go on from the checkpoints in `out`.
+    coarse : bool
+        Also train a small network for the coarse look; without it the fine one does both.
 
     Returns
     -------
@@ -46,12 +52,17 @@ def train_model(
     labelled = open_nnunet_folder(dataset, spacing_mm=FINE.spacing_mm) if dataset else None
     states: dict[str, TrainingState] = {}
     report("fine network")
-    states["fine"] = train(out / "fine", network=FINE, plan=plan, device=device, resume=resume, labelled=labelled, report=report)
-    report("coarse network")
-    rough = replace(plan, steps=max(1, plan.steps // 4), minutes=plan.minutes / 6, patch=32, batch=6, seed=plan.seed + 1)
-    recipe = CropRecipe(spacing_mm=FINE.spacing_mm, pooling=POOLING)
-    states["coarse"] = train(
-        out / "coarse", network=COARSE, plan=rough, device=device, resume=resume, recipe=recipe, labelled=labelled, report=report
+    long = plan.steps >= 1000  # a phantom takes longer to make than a short run
+    recipe = CropRecipe(spacing_mm=FINE.spacing_mm, phantom_share=PHANTOM_SHARE if long else 0.0)
+    states["fine"] = train(
+        out / "fine", network=FINE, plan=plan, device=device, resume=resume, recipe=recipe, labelled=labelled, report=report
     )
+    if coarse:
+        report("coarse network")
+        rough = replace(plan, steps=max(1, plan.steps // 4), minutes=plan.minutes / 6, patch=32, batch=6, seed=plan.seed + 1)
+        merged = replace(recipe, pooling=POOLING)
+        states["coarse"] = train(
+            out / "coarse", network=COARSE, plan=rough, device=device, resume=resume, recipe=merged, labelled=labelled, report=report
+        )
     data = PHANTOM_DATA + (f"; {len(labelled)} labelled scans of {dataset.name}" if labelled and dataset else "")
     return write_bundle(out, states, plan, data=data)

@@ -109,7 +109,7 @@ def measure_contrast(evidence: ScanEvidence, *, least_ml: float = 0.3) -> Contra
     volume_ml = certain.size * evidence.geometry.voxel_ml
     if volume_ml < least_ml:
         return Contrast(0.0, 650.0, volume_ml, False)
-    bright = certain[certain > np.percentile(certain, 20)].astype(float)
+    bright = certain[certain >= np.percentile(certain, 20)].astype(float)
     lumen = float(np.median(bright))
     spread = float(np.percentile(bright, 95)) - lumen
     return Contrast(lumen, lumen + max(200.0, 0.5 * (lumen - 50), 2 * spread), volume_ml, lumen > 110)

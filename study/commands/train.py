@@ -13,15 +13,16 @@ def register(app: typer.Typer) -> None:
 
 def train(
     out: Annotated[Path, typer.Option(help="Folder for checkpoints, logs, weights and the model card.")],
-    steps: Annotated[int, typer.Option(min=1, help="Training steps of the fine network in all; the coarse one takes a quarter.")] = 20_000,
-    minutes: Annotated[float, typer.Option(min=0.01, help="Time limit of the fine network, resumed runs counted together. [min]")] = 1e9,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps in all, resumed runs counted together.")] = 20_000,
+    minutes: Annotated[float, typer.Option(min=0.01, help="Time limit, resumed runs counted together. [min]")] = 1e9,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     dataset: Annotated[Path | None, typer.Option(help="nnU-Net folder (imagesTr, labelsTr, dataset.json) mixed in, half and half.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in OUT.")] = False,
-    patch: Annotated[int, typer.Option(min=16, help="Edge of a training patch; a multiple of 16. [voxels]")] = 64,
+    patch: Annotated[int, typer.Option(min=32, help="Edge of a training patch; a multiple of 16. [voxels]")] = 64,
     batch: Annotated[int, typer.Option(min=1, help="Patches in a step.")] = 2,
     workers: Annotated[int, typer.Option(min=1, help="Processes that make crops; about one for four CPU steps a second.")] = 1,
     seed: Annotated[int, typer.Option(help="Of weights, crops and order.")] = 0,
+    coarse: Annotated[bool, typer.Option("--coarse", help="Also train a small network for the coarse look.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """Train a model on phantoms made on the fly. Example: gilbreth train --out runs/first --steps 5000
@@ -42,7 +43,7 @@ def train(
     from inference.network.training import TrainingPlan, choose_device
 
     plan = TrainingPlan(steps=steps, minutes=minutes, patch=patch, batch=batch, workers=workers, seed=seed)
-    train_model(out, plan=plan, device=choose_device(device), dataset=dataset, resume=resume, report=say)
+    train_model(out, plan=plan, device=choose_device(device), dataset=dataset, resume=resume, coarse=coarse, report=say)
     model = open_model(out)
     result = {"out": str(out), "version": model.version, "sha256": model.sha256, "steps": steps}
     answer(result, as_json=as_json, lines=[f"{out}: model {model.version}; see {out / 'docs' / 'README.md'}"])

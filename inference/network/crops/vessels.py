@@ -134,8 +134,8 @@ def smooth_noise(rng: np.random.Generator, count: int, knots: int = 6, sd_mm: fl
 
 
 def _vein_hu(rng: np.random.Generator, scene: Scene) -> float:
-    factor = np.exp(rng.normal(0, 0.1)) if rng.random() < 0.25 else rng.uniform(0.3, 0.9)
-    return float(max(130.0, scene.lumen_hu * factor))
+    factor = np.exp(rng.normal(0, 0.1)) if rng.random() < 0.25 else rng.uniform(0.25, 0.9)
+    return float(max(105.0, scene.lumen_hu * factor))
 
 
 def _lay_sinus(rng: np.random.Generator, scene: Scene, bone: npt.NDArray[np.bool_], vessels: Vessels) -> None:
