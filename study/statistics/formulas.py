@@ -13,7 +13,7 @@ from study.statistics.pairs import Floats
 from study.statistics.results import StatisticsError
 
 # Patsy evaluates formulas as Python. A protocol is data, so only columns and these names may stand in one.
-_FUNCTIONS = {"C", "Q", "Treatment", "Sum", "center", "standardize", "log", "log2", "log10", "sqrt", "exp"}
+_FUNCTIONS = {"C", "I", "Q", "Treatment", "Sum", "center", "standardize", "log", "log2", "log10", "sqrt", "exp"}
 _MATHEMATICS = {"log": np.log, "log2": np.log2, "log10": np.log10, "sqrt": np.sqrt, "exp": np.exp}
 
 
