@@ -6,6 +6,8 @@ import re
 import stat
 import zipfile
 import zlib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from inference.scans.codes import rejected
@@ -38,10 +40,9 @@ def unpack(path: str, folder: str, *, limits: Limits, progress: Progress) -> tup
             written, total = [], 0
             for number, entry in enumerate(entries):
                 target = str(Path(folder) / _name(entry.filename, number))
-                total += _extract(archive, entry, target, limits.archive_bytes - total)
+                progress(number, len(entries))
+                total += _extract(archive, entry, target, limits.archive_bytes - total, partial(progress, number, len(entries)))
                 written.append(target)
-                if number % 20 == 0:
-                    progress(number, len(entries))
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeError, OverflowError, FileExistsError):
         raise rejected("broken_archive", "the zip cannot be read to its end") from None
     except OSError as error:
@@ -76,16 +77,19 @@ def _check(entries: list[zipfile.ZipInfo], packed: int, limits: Limits) -> None:
 def _name(name: str, number: int) -> str:
     """`12.bin`; a header and its data file keep their plain names, since the one names the other."""
     base = PurePosixPath(name.replace("\\", "/")).name
-    return f"{base}" if _IMAGE.fullmatch(base) else f"{number}.bin"
+    if _IMAGE.fullmatch(base):
+        return base
+    return f"{number}.nii.gz" if base.lower().endswith(".nii.gz") else f"{number}.bin"
 
 
-def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: str, room: int) -> int:
+def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: str, room: int, moved: Callable[[], None]) -> int:
     """Copy one entry, never more than it said and never more than there is room for."""
     count = 0
     with archive.open(entry) as source, open(target, "xb") as sink:
         while piece := source.read(1 << 20):
             if count == 0 and piece.startswith(_INNER) and not target.endswith(".gz"):
                 raise rejected("archive_nested", "the zip holds another archive")
+            moved()
             count += len(piece)
             if count > room or count > entry.file_size:
                 raise rejected("archive_bomb", "an entry of the zip unpacks to more than it says")

@@ -60,13 +60,15 @@ def _headers(
     faults: list[RejectedScan] = []
     sizes: dict[int, int] = {}
     for number, path in enumerate(files):
-        if number % 50 == 0:
+        if number % 10 == 0:
             progress(number, 2 * len(files))
         descriptor = -1
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
             sizes[number] = os.fstat(descriptor).st_size
             header = read_header(descriptor, sizes[number], WANTED)
+            if header is None and sizes[number] < 132 and path.lower().endswith((".dcm", ".ima")):
+                raise rejected("truncated", "a DICOM file ends before its header does")
             if header is None:
                 left_out.append(LeftOut(number, "not_an_image"))
                 continue
@@ -102,7 +104,7 @@ def _assemble(
     slices, first = group.slices, group.first
     _check(group, sizes, limits)
     decoder = Decoder()
-    arranged = _arrange(slices, files, decoder, warnings)
+    arranged = _arrange(slices, files, decoder, warnings, progress)
     warnings += _notes(group, arranged, len(arranged.order))
     count, spacing = len(arranged.order), first.spacing or (0.0, 0.0)
     check_spacing((arranged.step_mm, spacing[0], spacing[1]), (count, first.rows, first.columns))
@@ -115,7 +117,7 @@ def _assemble(
         _read_hu(files[slices[which].file], slices[which], target, decoder)
         if sheared:
             tilt.place(scratch, array[index], index, count, arranged, spacing)
-        if index % 16 == 0 or slices[which].syntax not in NATIVE:
+        if index % 8 == 0 or slices[which].syntax not in NATIVE:
             progress(count + index, 2 * count)
     if int(array.min()) == int(array.max()):
         raise rejected("blank_image", "every pixel of the series has the same value")
@@ -147,7 +149,7 @@ def _check(group: Group, sizes: dict[int, int], limits: Limits) -> None:
         dicom_pixels.check_length(one, sizes[one.file])
 
 
-def _arrange(slices: list[Slice], files: Sequence[str], decoder: Decoder, warnings: list[str]) -> stack.Stack:
+def _arrange(slices: list[Slice], files: Sequence[str], decoder: Decoder, warnings: list[str], progress: Progress) -> stack.Stack:
     positions = np.array([one.position for one in slices], float)
     orientation = slices[0].orientation or ()
     if np.abs(positions).max() > 1e5:
@@ -160,7 +162,8 @@ def _arrange(slices: list[Slice], files: Sequence[str], decoder: Decoder, warnin
     groups = stack.doubles((positions @ normal)[order])
     keep, dropped = [int(order[members[0]]) for members in groups], []
     if len(groups) < len(slices):
-        for members in groups:
+        for number, members in enumerate(groups):
+            progress(number, 2 * len(groups))
             same = [int(order[m]) for m in members]
             if len(same) > 1 and len({_digest(files[slices[i].file], slices[i], decoder) for i in same}) > 1:
                 repeats = {len(g) for g in groups}

@@ -84,6 +84,8 @@ def why_not(one: Slice) -> str:
         return "colour_image"
     if one.burned_in:
         return "burned_in_text"
+    if "DERIVED" in kinds and one.called_projection:
+        return "projection"
     if kinds & _PROJECTIONS or any(k.startswith(("MIP", "PROJECTION", "VOLUME_RENDER")) for k in kinds):
         return "projection"
     if kinds & _MAPS:

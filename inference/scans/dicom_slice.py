@@ -4,7 +4,7 @@ import hashlib
 import math
 import re
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from inference.scans.codes import rejected
 from inference.scans.dicom_header import Header
@@ -16,6 +16,7 @@ TAGS = {
     0x00080018: "SOPInstanceUID",
     0x00080060: "Modality",
     0x00080070: "Manufacturer",
+    0x0008103E: "SeriesDescription",
     0x00081090: "ManufacturerModelName",
     0x00100020: "PatientID",
     0x00180010: "ContrastBolusAgent",
@@ -52,6 +53,7 @@ TAGS = {
 }
 WANTED = frozenset(TAGS)
 _NUMBERS = {name: tag for tag, name in TAGS.items()}
+_PROJECTION = re.compile(r"(?<![A-Za-z])(MIP|MINIP|VRT|SSD|3D)(?![A-Za-z])", re.IGNORECASE)
 _UID = re.compile(r"[0-9][0-9.]{0,63}")
 
 
@@ -102,7 +104,7 @@ class Slice:
     burned_in: bool = False
     lossy: bool = False
     contrast: bool = False
-    technical: dict[str, str | float] = field(default_factory=dict)
+    called_projection: bool = False
 
 
 class Values:
@@ -175,6 +177,7 @@ def read_slice(header: Header, file: int) -> Slice:
     one.position, one.orientation = values.decimals("ImagePositionPatient", 3), values.decimals("ImageOrientationPatient", 6)
     one.spacing, one.thickness = values.decimals("PixelSpacing", 2), values.decimal("SliceThickness")
     one.between, one.contrast = values.decimal("SpacingBetweenSlices"), bool(values.text("ContrastBolusAgent"))
+    one.called_projection = bool(_PROJECTION.search(values.text("SeriesDescription")))
     _pixel_values(one, values)
     one.burned_in, one.lossy = values.code("BurnedInAnnotation") == "YES", values.code("LossyImageCompression") == "01"
     return one

@@ -53,7 +53,7 @@ def read_metaimage(path: str, *, limits: Limits, allocate: Allocate, progress: P
     packing = "zlib" if fields.get("compresseddata", "false").lower() == "true" else "raw"
     offset = end if local else _skip(fields, data_path, shape, kind)
     stored = read_array(data_path, offset=offset, shape=shape, kind=kind, packing=packing, progress=progress)
-    array, warnings = finish(stored, allocate)
+    array, warnings = finish(stored, allocate, progress=progress)
     return Parsed(array, geometry, "metaimage", {}, warnings=warnings)
 
 

@@ -63,7 +63,9 @@ def read_nifti(path: str, *, limits: Limits, allocate: Allocate, progress: Progr
         data_path, offset=offset if plain else 0, skip=0 if plain else offset, shape=shape, kind=kind, packing=packing, progress=progress
     )
     slope = fields["slope"] if fields["slope"] not in (0.0,) else 1.0
-    array, warnings = finish(stored, allocate, slope=slope, intercept=fields["inter"] if fields["slope"] not in (0.0,) else 0.0)
+    array, warnings = finish(
+        stored, allocate, progress=progress, slope=slope, intercept=fields["inter"] if fields["slope"] not in (0.0,) else 0.0
+    )
     return Parsed(array, geometry, "nifti", {}, warnings=notes + warnings)
 
 

@@ -63,7 +63,7 @@ def read_nrrd(path: str, *, limits: Limits, allocate: Allocate, progress: Progre
     if skip < 0:
         offset, skip = max(0, Path(data_path).stat().st_size - int(np.prod(shape, dtype=np.int64)) * kind.itemsize), 0
     stored = read_array(data_path, offset=offset, shape=shape, kind=kind, packing=packing, progress=progress, skip=skip)
-    array, warnings = finish(stored, allocate)
+    array, warnings = finish(stored, allocate, progress=progress)
     return Parsed(array, geometry, "nrrd", {}, warnings=notes + warnings)
 
 

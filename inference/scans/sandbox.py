@@ -76,6 +76,9 @@ class Worker:
         except (_Gone, OSError, ValueError):
             self.stop()
             raise rejected("crashed_reader", "the reader process ended while reading the scan") from None
+        except BaseException:  # interrupted, or the progress callback gave up: the child is in the middle of its work
+            self.stop()
+            raise
 
     def _start(self) -> None:
         """Wait until the child has imported what it needs; that it cannot is no fault of the scan."""

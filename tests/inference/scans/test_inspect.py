@@ -46,6 +46,7 @@ def test_quality_adds_a_verdict(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["qc"]["verdict"] == "reject"
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_control_characters_of_a_file_never_reach_the_terminal(tmp_path, capsys):
     path = CASES["escape_codes_in_the_header"](tmp_path)
     (path / "evil\x1b[2Jname.txt").write_text("x")
