@@ -128,3 +128,21 @@ def walk_back(previous: Array, end: tuple[int, int, int]) -> npt.NDArray[np.int6
         here = int(flat[here])
         way.append(here)
     return np.stack(np.unravel_index(np.array(way[::-1]), previous.shape), axis=1).astype(np.int64)
+
+
+@nb.njit(cache=True, nogil=True)
+def _accumulate(order: Array, previous: Array, gain: Array) -> Array:
+    total = np.zeros(gain.size, np.float32)
+    for voxel in order:
+        before = previous[voxel]
+        total[voxel] = gain[voxel] + (total[before] if before >= 0 else 0.0)
+    return total
+
+
+def gather(distance: Array, previous: Array, gain: Array) -> Array:
+    """Sum of `gain` over the voxels of the cheapest way to every voxel (0 where `spread` did not reach)."""
+    flat = distance.ravel()
+    reached = np.flatnonzero(np.isfinite(flat))
+    order = reached[np.argsort(flat[reached], kind="stable")]
+    total = _accumulate(order, previous.ravel(), np.ascontiguousarray(gain, np.float32).ravel())
+    return total.reshape(distance.shape)

@@ -10,9 +10,10 @@ from scipy import ndimage
 from inference.anatomy import LABELS, NUMBERS
 from inference.centrelines.centreline import Centreline
 from inference.centrelines.centring import centre
+from inference.centrelines.coarse import coarse_mask
 from inference.centrelines.lumen import Lumen, bounding_box, make_lumen
-from inference.centrelines.minimal_path import spread, walk_back
-from inference.centrelines.pieces import pieces_of
+from inference.centrelines.minimal_path import gather, spread, walk_back
+from inference.centrelines.pieces import Box, pieces_of
 from inference.geometry import Geometry
 from inference.volume import Volume
 
@@ -59,32 +60,47 @@ def _cost(lumen: Lumen) -> Array:
 
 
 def _farthest(lumen: Lumen, cost: Array, source: tuple[int, ...]) -> tuple[int, int, int]:
-    """The voxel near the axis that is dearest to reach: the other end of the vessel."""
-    reached, _ = spread(cost, lumen.geometry.spacing_mm, np.array([source]))
-    on_axis = np.isfinite(reached) & (cost < AXIS_COST)
-    z, y, x = np.unravel_index(int(np.where(on_axis, reached, -1.0).argmax()), reached.shape)
+    """The voxel near the axis at the end of the longest and widest way: the other end of the vessel.
+
+    Every step counts with its length and its depth, so that among several ends the one of the trunk wins over thin branches.
+    """
+    distance, previous = spread(cost, lumen.geometry.spacing_mm, np.array([source]))
+    on_axis = np.isfinite(distance) & (cost < AXIS_COST)
+    worth = gather(distance, previous, lumen.depth_mm)
+    z, y, x = np.unravel_index(int(np.where(on_axis, worth, -1.0).argmax()), worth.shape)
     return int(z), int(y), int(x)
 
 
-def _path(lumen: Lumen, start: tuple[int, int, int] | None, end: tuple[int, int, int] | None, step_mm: float) -> tuple[Array, Array] | None:
-    """Middle line (LPS) and radius between two voxels of the crop, or between its two farthest ends."""
-    open_ends, cost = (start is None, end is None), _cost(lumen)
+def _coarse(lumen: Lumen) -> Lumen:
+    """The lumen on a grid that still has about ten voxels across its widest place; ways are found there, centred later."""
+    spacing = 0.2 * float(lumen.depth_mm.max())
+    if spacing < 1.6 * min(lumen.geometry.spacing_mm):
+        return lumen
+    mask, grid = coarse_mask(lumen.mask, lumen.geometry, spacing)
+    return make_lumen(mask, grid, (slice(0, mask.shape[0]), slice(0, mask.shape[1]), slice(0, mask.shape[2])))
+
+
+def _path(lumen: Lumen, start_mm: Array | None, end_mm: Array | None, step_mm: float) -> tuple[Array, Array] | None:
+    """Middle line (LPS) and radius between two LPS points, or between ends that are found where one is missing."""
+    rough = _coarse(lumen)
+    open_ends, cost = (start_mm is None, end_mm is None), _cost(rough)
+    start, end = _snap(rough, start_mm), _snap(rough, end_mm)
     if start is None:
-        deepest = np.unravel_index(int(lumen.depth_mm.argmax()), lumen.mask.shape)
-        start = _farthest(lumen, cost, tuple(int(value) for value in deepest) if end is None else end)
+        deepest = np.unravel_index(int(rough.depth_mm.argmax()), rough.mask.shape)
+        start = _farthest(rough, cost, tuple(int(value) for value in deepest) if end is None else end)
     if end is None:
-        end = _farthest(lumen, cost, start)
-    distance, previous = spread(cost, lumen.geometry.spacing_mm, np.array([start]), goal=end)
+        end = _farthest(rough, cost, start)
+    distance, previous = spread(cost, rough.geometry.spacing_mm, np.array([start]), goal=end)
     if start == end or not np.isfinite(distance[end]):
         return None
-    chain = walk_back(previous, end) * np.asarray(lumen.geometry.spacing_mm)
+    chain = lumen.to_local(rough.geometry.points(walk_back(previous, end)))
     points, radius = centre(lumen, chain, step_mm=step_mm, open_ends=open_ends)
     if len(points) < 2:
         return None
     return lumen.to_lps(points), radius
 
 
-def _snap(lumen: Lumen, point_mm: npt.ArrayLike | None) -> tuple[int, int, int] | None:
+def _snap(lumen: Lumen, point_mm: Array | None) -> tuple[int, int, int] | None:
     """The voxel of the mask nearest to an LPS point."""
     if point_mm is None:
         return None
@@ -92,6 +108,10 @@ def _snap(lumen: Lumen, point_mm: npt.ArrayLike | None) -> tuple[int, int, int] 
     away = np.linalg.norm(where * np.asarray(lumen.geometry.spacing_mm) - lumen.to_local(point_mm), axis=1)
     z, y, x = (int(value) for value in where[int(away.argmin())])
     return z, y, x
+
+
+def _point(point_mm: npt.ArrayLike | None) -> Array | None:
+    return None if point_mm is None else np.asarray(point_mm, float)
 
 
 def trace_path(
@@ -141,24 +161,71 @@ def trace_path(
         binary[box] = parts.labels == parts.by_size()[0]
         box = bounding_box(binary) or box
     lumen = make_lumen(binary, geometry, box)
-    found = _path(lumen, _snap(lumen, start), _snap(lumen, end), step_mm or _default_step(geometry))
+    found = _path(lumen, _point(start), _point(end), step_mm or _default_step(geometry))
     return None if found is None else Centreline(*found, name)
 
 
-def _pieces(mask: Array, geometry: Geometry, step_mm: float) -> list[tuple[Array, Array]]:
-    """Middle lines of the components of a mask, longest first; specks are left out unless there is nothing else."""
+def _pieces(mask: Array, geometry: Geometry, step_mm: float, origin_mm: Array | None) -> list[tuple[Array, Array]]:
+    """Middle lines of the components of a mask, longest first; specks are left out unless there is nothing else.
+
+    The piece that holds `origin_mm` begins there.
+    """
     parts, found = pieces_of(mask), []
     for number in parts.by_size()[:MOST_PIECES]:
         box = parts.boxes[number - 1]
         start = (box[0].start, box[1].start, box[2].start)
         piece = parts.labels[box] == number
         lumen = make_lumen(piece, geometry.crop(start, piece.shape), bounding_box(piece) or box)
-        path = _path(lumen, None, None, step_mm)
+        here = origin_mm if origin_mm is not None and _holds(lumen, origin_mm) else None
+        path = _path(lumen, here, None, step_mm)
         if path is not None:
             found.append(path)
     length = [float(np.linalg.norm(np.diff(points, axis=0), axis=1).sum()) for points, _ in found]
     order = np.argsort(length)[::-1]
     return [found[place] for rank, place in enumerate(order) if rank == 0 or length[place] >= SHORTEST_PIECE_MM]
+
+
+def _holds(lumen: Lumen, point_mm: Array) -> bool:
+    """Whether an LPS point lies in a voxel of the mask."""
+    index = np.rint(lumen.geometry.indices(point_mm)[0]).astype(int)
+    return bool(((index >= 0) & (index < lumen.mask.shape)).all() and lumen.mask[tuple(index)])
+
+
+def _origin(arteries: Array, label: int, boxes: list[Box], present: Array, geometry: Geometry) -> Array | None:
+    """LPS point where an artery touches its parent: the middle of their contact, in the artery; None without a contact."""
+    for parent in PARENT.get(label, ()):
+        if parent >= len(present) or not present[parent]:
+            continue
+        both = tuple(
+            slice(max(0, own.start - 1, other.start - 1), min(own.stop, other.stop) + 1)
+            for own, other in zip(boxes[label], boxes[parent], strict=True)
+        )
+        part = np.asarray(arteries[both])
+        if part.size == 0:
+            continue
+        contact = (part == label) & ndimage.binary_dilation(part == parent, np.ones((3, 3, 3)))
+        if contact.any():
+            pieces = pieces_of(contact)
+            where = np.argwhere(pieces.labels == pieces.by_size()[0])
+            middle = where[np.linalg.norm(where - where.mean(axis=0), axis=1).argmin()]
+            return geometry.points(middle + np.array([place.start for place in both]))[0]
+    return None
+
+
+def _from_parent(label: int, points: Array, radius: Array, traced: dict[str, Centreline]) -> tuple[Array, Array]:
+    """The line with a straight run before it from the parent's centreline, so that lines of a tree hang together."""
+    for parent in PARENT.get(label, ()):
+        line = traced.get(LABELS[parent])
+        if line is None:
+            continue
+        away = np.linalg.norm(line.points_mm - points[0], axis=1)
+        near = int(away.argmin())
+        if 0.5 < away[near] <= 1.4 * line.radius_mm[near] + 1.0:
+            count = max(1, round(float(away[near]) / max(float(np.linalg.norm(points[1] - points[0])), 0.1)))
+            run = np.linspace(line.points_mm[near], points[0], count, endpoint=False)
+            return np.concatenate((run, points)), np.concatenate((np.full(len(run), radius[0]), radius))
+        return points, radius
+    return points, radius
 
 
 def _chain(pieces: list[tuple[Array, Array]]) -> tuple[Array, Array]:
@@ -218,7 +285,8 @@ def trace(arteries: Array, volume: Volume, *, step_mm: float | None = None) -> d
     Returns
     -------
     dict of str to Centreline
-        By name, from origin to end. An artery in several pieces is one line that jumps the gap, so that every point lies
+        By name, from origin to end; a line begins on the centreline of the artery it springs from where the two touch. An
+        artery in several pieces is one line that jumps the gap, so that every point lies
         in lumen. What is too small to have a direction is left out.
 
     Notes
@@ -238,8 +306,9 @@ def trace(arteries: Array, volume: Volume, *, step_mm: float | None = None) -> d
         box = stats["bounding_boxes"][label]
         start = tuple(place.start for place in box)
         part = np.asarray(arteries[box]) == label
-        pieces = _pieces(part, volume.geometry.crop((start[0], start[1], start[2]), part.shape), step)
+        origin = _origin(arteries, label, stats["bounding_boxes"], stats["voxel_counts"], volume.geometry)
+        pieces = _pieces(part, volume.geometry.crop((start[0], start[1], start[2]), part.shape), step, origin)
         if pieces:
-            points, radius = _oriented(label, *_chain(pieces), traced)
+            points, radius = _from_parent(label, *_oriented(label, *_chain(pieces), traced), traced)
             traced[LABELS[label]] = Centreline(points, radius, LABELS[label])
     return traced

@@ -5,11 +5,13 @@
 from dataclasses import dataclass
 from typing import Any
 
+import edt
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
 from inference.centrelines.centreline import Centreline
+from inference.centrelines.lumen import bounding_box
 from inference.reformat.curved import sample_hu
 from inference.reformat.frames import frames_of
 from inference.volume import Volume
@@ -22,6 +24,8 @@ PLAQUE_ABOVE_HU = 170.0
 """What is this much brighter than the lumen is calcium or metal, not lumen."""
 
 TISSUE_HU = 50.0
+OWN_REACH_MM = 1.2
+"""Blur carries a lumen's contrast about this far beyond its mask."""
 REFERENCE_FROM_MM, REFERENCE_TO_MM = 10.0, 40.0
 """The reference of NASCET is the normal vessel beyond the narrowing; here the median from 10 to 40 mm beyond."""
 
@@ -130,7 +134,7 @@ class LumenProfile:
         }
 
 
-def lumen_profile(volume: Volume, line: Centreline, *, excluded: Array | None = None) -> LumenProfile:
+def lumen_profile(volume: Volume, line: Centreline, *, own: Array | None = None, excluded: Array | None = None) -> LumenProfile:
     """Diameters along a vessel from the scan's own intensities.
 
     The area of each section is the sum of what its pixels share of the way from tissue to lumen HU, so that blur moves
@@ -143,6 +147,9 @@ def lumen_profile(volume: Volume, line: Centreline, *, excluded: Array | None = 
         Scan. [HU]
     line : Centreline
         Vessel to measure.
+    own : numpy.ndarray, optional
+        Not zero in the vessel itself (z, y, x); only what lies within 1.2 mm of it or close to the line is measured, which
+        keeps veins and branches beside it out.
     excluded : numpy.ndarray, optional
         Not zero in bone and other vessels (z, y, x).
 
@@ -164,7 +171,8 @@ def lumen_profile(volume: Volume, line: Centreline, *, excluded: Array | None = 
     open_ = np.ones(hu.shape, bool) if excluded is None else ~_touched(volume, excluded, places)
     lumen_hu, tissue_hu = _levels(hu, open_, away, frames.radius_mm, calibre)
     share = (hu - tissue_hu[:, None]) / np.maximum(lumen_hu - tissue_hu, 60.0)[:, None]
-    counts = open_ & (away[None] <= (1.5 * calibre + 0.8)[:, None]) & (hu < (lumen_hu + PLAQUE_ABOVE_HU)[:, None])
+    near = (away[None] <= (0.6 * calibre)[:, None]) | _near_own(volume, own, places)
+    counts = open_ & near & (away[None] <= (1.5 * calibre + 0.8)[:, None]) & (hu < (lumen_hu + PLAQUE_ABOVE_HU)[:, None])
     area = (np.clip(share, -0.5, 1.3) * counts).sum(axis=1) * PIXEL_MM**2
     diameter = 2.0 * np.sqrt(np.maximum(area, 0.0) / np.pi)
     arc = np.arange(len(diameter)) * STEP_MM
@@ -187,6 +195,18 @@ def _touched(volume: Volume, mask: Array, places: Array) -> Array:
     inside = ((index >= 0) & (index < np.array(mask.shape))).all(axis=1)
     index = np.clip(index, 0, np.array(mask.shape) - 1)
     return (inside & (mask[tuple(index.T)] != 0)).reshape(places.shape[:-1])
+
+
+def _near_own(volume: Volume, own: Array | None, places: Array) -> Array:
+    """Whether LPS points lie within `OWN_REACH_MM` of a mask; true everywhere without one."""
+    box = None if own is None else bounding_box(own)
+    if own is None or box is None:
+        return np.ones(places.shape[:-1], bool)
+    part = np.pad(own[box] == 0, 4, constant_values=True)
+    away = edt.edt(part, anisotropy=volume.spacing_mm, parallel=1)
+    index = volume.geometry.indices(places.reshape(-1, 3)) - np.array([place.start - 4 for place in box])
+    distance = ndimage.map_coordinates(away, index.T, output=np.float32, order=1, mode="constant", cval=1e3)
+    return (distance <= OWN_REACH_MM).reshape(places.shape[:-1])
 
 
 def _levels(hu: Array, open_: Array, away: Array, radius_mm: Array, calibre: Array) -> tuple[Array, Array]:

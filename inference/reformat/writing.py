@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from inference.anatomy import NUMBERS
 from inference.centrelines.centreline import Centreline, join
 from inference.pictures.window import Window, angiography_window
 from inference.reformat.curved import sample_hu, straightened, stretched
@@ -68,6 +69,7 @@ def write_cpr(
     *,
     paths: Mapping[str, Sequence[str]] | None = None,
     angles: Sequence[float] = ANGLES,
+    arteries: Array | None = None,
     excluded: Array | None = None,
 ) -> list[Path]:
     """Write curved reformats, and beside them the lumen profile as picture and JSON, for every vessel.
@@ -85,6 +87,8 @@ def write_cpr(
         Vessels by name, each a sequence of arteries from proximal to distal; `standard_paths` by default.
     angles : sequence of float
         Rotations. [degrees]
+    arteries : numpy.ndarray, optional
+        Labels of `inference.anatomy.LABELS` (z, y, x), to keep what lies beside a vessel out of its lumen.
     excluded : numpy.ndarray, optional
         Bone and veins (z, y, x), left out of the lumen's area.
 
@@ -100,7 +104,8 @@ def write_cpr(
     target.mkdir(parents=True, exist_ok=True)
     window = window_for(volume, list(chosen.values()))
     for name, line in sorted(chosen.items()):
-        profile = lumen_profile(volume, line, excluded=excluded)
+        own = None if arteries is None else _own(arteries, name, paths)
+        profile = lumen_profile(volume, line, own=own, excluded=excluded)
         pictures = cpr_pictures(volume, line, window=window, angles=angles)
         pictures[f"{name}_profile"] = draw_profile(profile)
         written += [_write_png(target / f"{key}.png", picture) for key, picture in pictures.items()]
@@ -108,6 +113,12 @@ def write_cpr(
         record.write_text(json.dumps(profile.to_dict(), indent=1), encoding="utf-8")
         written.append(record)
     return written
+
+
+def _own(arteries: Array, name: str, paths: Mapping[str, Sequence[str]] | None) -> Array:
+    """Mask of the arteries that a vessel is made of."""
+    parts = (PATHS if paths is None else paths).get(name, (name,))
+    return np.isin(arteries, [NUMBERS[part] for part in parts if part in NUMBERS])
 
 
 def _asked(centrelines: Mapping[str, Centreline], paths: Mapping[str, Sequence[str]]) -> dict[str, Centreline]:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inference.centrelines.coarse import coarse_mask
 from inference.geometry import Geometry
-from inference.graph import coarse_mask, component_count, vessel_graph
+from inference.graph import component_count, vessel_graph
 
 
 def cross_tree():
