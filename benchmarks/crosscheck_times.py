@@ -143,6 +143,7 @@ model("cake", angle ~ recipe + temp + (1 | recipe:replicate), cake)
 l <- read.csv("tasks.csv"); l$arm <- ifelse(l$arm == "ai", .5, -.5)
 model("tasks", y ~ period + arm + (1 | case) + (1 + arm | technologist), l)
 model("tasks intercepts", y ~ period + arm + (1 | case) + (1 | technologist), l)
+v <- read.csv("readers.csv"); model("slopes on both", y ~ period + arm + (1 + arm | case) + (1 + arm + period | reader), v)
 if (large) {
   write.csv(InstEval, "InstEval.csv", row.names = FALSE); model("insteval", y ~ service + (1 | s) + (1 | d) + (1 | dept:service), InstEval)
 }
@@ -171,7 +172,14 @@ def tables(rng: np.random.Generator) -> dict[str, pd.DataFrame]:
     sign = np.where(tasks["arm"] == "ai", 0.5, -0.5)
     tasks["y"] = 2.6 - 1.05 * sign + 0.2 * rng.normal(size=5_000)[tasks["case"]] + 0.15 * rng.normal(size=40)[tasks["technologist"]]
     tasks["y"] += 0.1 * rng.normal(size=40)[tasks["technologist"]] * sign + 0.25 * rng.normal(size=rows)
-    return {"pairs": pairs, "arms": arms, "tables": paired, "strata": strata, "grades": grades, "counts": counts, "tasks": tasks}
+    readers = pd.DataFrame([(c, r, a, p) for c in range(40) for r in range(12) for a in (-0.5, 0.5) for p in (0, 1)])
+    readers.columns = pd.Index(["case", "reader", "arm", "period"])
+    effects = {group: rng.normal(0, 0.5, (3, 40)) for group in ("case", "reader")}
+    readers["y"] = 5 + readers["arm"] + effects["reader"][2][readers["reader"]] * readers["period"] + rng.normal(0, 0.4, len(readers))
+    for group, (intercept, slope, _) in effects.items():
+        readers["y"] += intercept[readers[group]] + slope[readers[group]] * readers["arm"]
+    named = {"pairs": pairs, "arms": arms, "tables": paired, "strata": strata, "grades": grades, "counts": counts}
+    return named | {"tasks": tasks, "readers": readers}
 
 
 def limits(name: str, interval: Interval) -> dict[str, float]:
@@ -255,6 +263,10 @@ def models(folder: Path, data: dict[str, pd.DataFrame], *, large: bool) -> dict[
         "cake": (pd.read_csv(folder / "cake.csv"), {"value": "angle", "fixed": "recipe + temp", "crossed": ("recipe:replicate",)}),
         "tasks": (tasks, crossed | {"slopes": [("arm", "technologist")]}),
         "tasks intercepts": (tasks, crossed),
+        "slopes on both": (
+            data["readers"],
+            {"value": "y", "fixed": "period + arm", "slopes": [("arm", "case"), ("arm", "reader"), ("period", "reader")]},
+        ),
     }
     if large:
         ratings = pd.read_csv(folder / "InstEval.csv").astype({"service": str})

@@ -103,7 +103,7 @@ def gee_logistic(
         estimate=shown.estimate,
         method=f"log odds ratio; logistic GEE clustered on {cluster}, {structure} structure, robust standard errors, z test, two-sided",
         n=len(labels),
-        standard_error=shown.se,
+        standard_error=None if math.isnan(shown.se) else shown.se,
         statistic=shown.statistic,
         p_value=shown.p_value,
         notes=notes,
@@ -150,7 +150,7 @@ def _verdicts(column: pd.Series) -> Floats:
 
 def _coefficient(estimate: float, se: float) -> Coefficient:
     if abs(estimate) > _DIVERGED:
-        return Coefficient(estimate=estimate, se=se, statistic=None, df=None, p_value=None)
+        return Coefficient(estimate=estimate, se=math.nan, statistic=None, df=None, p_value=None)
     return Coefficient.tested(estimate, se)
 
 

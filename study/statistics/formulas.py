@@ -78,6 +78,8 @@ def model_columns(formula: str, frame: pd.DataFrame, *, needed: tuple[str, ...] 
         built = patsy.dmatrix(formula, rows, eval_env=patsy.EvalEnvironment([_MATHEMATICS]), NA_action="raise")
     except (patsy.PatsyError, ValueError, TypeError, ZeroDivisionError) as error:
         raise StatisticsError("a model formula", f"{formula!r}: {error}", "write it like 'arm + period'") from error
+    if not np.asarray(built).any():
+        raise StatisticsError("a model with columns", f"{formula!r} without any", "write '1' for a mean alone")
     matrix, terms, aliased = independent_columns(np.asarray(built, dtype=np.float64), tuple(built.design_info.column_names))
     notes = []
     if not complete.all():

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy import stats
 from statsmodels.stats.contingency_tables import StratifiedTable
 
 from study.statistics.estimates import RatioEstimate, SymmetricEstimate, p_two_sided
@@ -59,7 +60,7 @@ def mantel_haenszel(tables: Any, *, correct: bool = False) -> CommonOddsRatio:
         return CommonOddsRatio(estimate=math.nan, method="Mantel-Haenszel common odds ratio, ai / manual; no test", n=0, notes=notes)
     # Rows are turned so that the ratio is ai / manual.
     turned = StratifiedTable([table[::-1] for table in counts])
-    test = turned.test_null_odds(correction=correct)
+    statistic = _cochran_mantel_haenszel(counts, correct=correct)
     estimate = float(turned.oddsratio_pooled) if _denominator(counts) else math.inf
     known = 0 < estimate < math.inf
     if not known:
@@ -70,9 +71,9 @@ def mantel_haenszel(tables: Any, *, correct: bool = False) -> CommonOddsRatio:
         method=f"Mantel-Haenszel common odds ratio, ai / manual; Cochran-Mantel-Haenszel test {corrected} continuity correction, two-sided",
         n=int(counts.sum()),
         standard_error=float(turned.logodds_pooled_se) if known else None,
-        statistic=float(test.statistic),
+        statistic=statistic,
         df=1,
-        p_value=float(test.pvalue),
+        p_value=float(stats.chi2.sf(statistic, 1)),
         notes=notes,
     )
 
@@ -155,6 +156,16 @@ def _informative(counts: Floats) -> tuple[Floats, tuple[str, ...]]:
     if kept.all():
         return counts, ()
     return counts[kept], (f"{int((~kept).sum())} of {kept.size} strata left out: an arm or a verdict is empty there",)
+
+
+def _cochran_mantel_haenszel(counts: Floats, *, correct: bool) -> float:
+    """Chi-squared of the passes with ai against those expected within strata; as in R, a deviation below 1/2 is not corrected."""
+    n_manual, n_ai, passed = counts[:, 0].sum(axis=1), counts[:, 1].sum(axis=1), counts[:, :, 0].sum(axis=1)
+    n = n_manual + n_ai
+    deviation = abs(float((counts[:, 1, 0] - n_ai * passed / n).sum()))
+    variance = float((n_manual * n_ai * passed * (n - passed) / (n**2 * (n - 1))).sum())
+    correction = 0.5 if correct and deviation >= 0.5 else 0.0
+    return (deviation - correction) ** 2 / variance
 
 
 def _denominator(counts: Floats) -> float:

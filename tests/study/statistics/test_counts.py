@@ -126,6 +126,9 @@ def test_all_pass_in_one_arm_withholds_its_test(tasks):
     perfect = tasks.assign(passed=np.where(tasks["arm"] == "ai", 1, tasks["passed"]))
     result = gee_logistic(perfect, formula="passed ~ arm", cluster="case")
     assert result.p_value is None
+    assert result.standard_error is None
+    assert math.isnan(result.interval().low)
+    assert json.loads(json.dumps(result.to_dict(), allow_nan=False))["coefficients"]["arm[T.ai]"]["se"] is None
     assert "no finite estimate for arm[T.ai]" in result.notes[0]
 
 

@@ -159,6 +159,13 @@ def test_common_odds_ratio_reproduces_r_on_berkeley():
     assert (corrected.statistic, corrected.p_value) == pytest.approx((1.426946228587, 0.232263462817), rel=1e-9)
 
 
+def test_a_deviation_below_one_half_is_not_corrected_as_in_r():
+    # R 4.2.2: mantelhaen.test(array(c(10, 11, 10, 11, 7, 7, 8, 9), c(2, 2, 2)))$statistic, correct = TRUE and FALSE alike
+    tables = [[[10, 11], [10, 11]], [[7, 7], [8, 9]]]
+    one, other = (mantel_haenszel(tables, correct=correct) for correct in (True, False))
+    assert one.statistic == other.statistic == pytest.approx(0.010931905492616, rel=1e-9)
+
+
 def test_stratified_difference_of_one_stratum_is_the_plain_difference():
     # Known on paper: one stratum weighs everything, and Sato's variance is then the unpooled one with the mean of both forms of p(1 − p)
     result = stratified_risk_difference([[48, 32], [56, 14]])

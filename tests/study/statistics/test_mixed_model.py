@@ -218,6 +218,7 @@ def test_rows_with_missing_values_and_implied_columns_are_named():
         ({"fixed": "__import__('os').system('true')"}, "__import__"),
         ({"fixed": "arm.mean()"}, "a right-hand side"),
         ({"fixed": "arm + (period"}, "a model formula"),
+        ({"fixed": "0"}, "write '1' for a mean alone"),
     ],
 )
 def test_impossible_models_are_refused_with_a_remedy(change, message):
