@@ -56,7 +56,8 @@ def difference_in_differences(
     -------
     DifferenceInDifferences
         Unit and time fixed effects. With 6 units or more: standard errors clustered on the unit (CR1), t(units − 1). With fewer:
-        the series of differences treated − comparison, Newey-West errors, t(times − 2), which sees no shock particular to a unit.
+        the series of differences treated − comparison, every point in time counting once, Newey-West errors, t(times − 2), which
+        sees no shock particular to a unit.
 
     Raises
     ------
@@ -92,6 +93,7 @@ def difference_in_differences(
         estimate, error, df = _series_of_differences(cells)
         how = f"differences treated − comparison, Newey-West errors, t({df:g})"
         notes.append(f"{units} units: the interval knows variation over time only, not between units; wording 'associated with'")
+    changes = _changes(cells, by_time=units < FEWEST_UNITS)
     fields = wald_fields(estimate, error, df)
     if not fields["standard_error"]:
         notes.append("the differences do not vary: no test and no interval can be given")
@@ -100,8 +102,8 @@ def difference_in_differences(
         n=len(rows),
         method=f"difference in differences: {how}; two-sided",
         notes=tuple(notes),
-        treated_change=_change(cells, 1),
-        comparison_change=_change(cells, 0),
+        treated_change=changes[0],
+        comparison_change=changes[1],
         pre_trend=_pre_trend(cells),
         units=units,
         treated_units=switched,
@@ -138,9 +140,17 @@ def _part(cells: pd.DataFrame, treated: int, after: int) -> pd.DataFrame:
     return cells[(cells["treated"] == treated) & (cells["after"] == after)]
 
 
-def _change(cells: pd.DataFrame, treated: int) -> float:
-    means = [float(np.average(part["y"], weights=part["w"])) for part in (_part(cells, treated, 1), _part(cells, treated, 0))]
-    return means[0] - means[1]
+def _changes(cells: pd.DataFrame, *, by_time: bool) -> tuple[float, float]:
+    """After − before of the treated and of the comparison units: every case counts once, or every common point in time."""
+    if by_time:
+        means = _means_by_time(cells)
+        sides = [(means[who][means.index >= 0].mean(), means[who][means.index < 0].mean()) for who in (1.0, 0.0)]
+    else:
+        parts = [[_part(cells, who, when) for when in (1, 0)] for who in (1, 0)]
+        after, before = ([np.average(part["y"], weights=part["w"]) for part in side] for side in zip(*parts, strict=True))
+        sides = list(zip(after, before, strict=True))
+    treated, comparison = (float(after - before) for after, before in sides)
+    return treated, comparison
 
 
 def _clustered(cells: pd.DataFrame, units: int, observations: int) -> tuple[float, float, float]:
@@ -163,10 +173,15 @@ def _clustered(cells: pd.DataFrame, units: int, observations: int) -> tuple[floa
     return estimate, math.sqrt(factor * float(scores @ scores)) / information, units - 1
 
 
-def _differences(cells: pd.DataFrame) -> tuple[Floats, Floats]:
-    """Times both sides were seen, and treated − comparison there (units weighted by their cases)."""
+def _means_by_time(cells: pd.DataFrame) -> pd.DataFrame:
+    """Mean of the comparison (0) and of the treated (1) units at the times both were seen, every case counting once."""
     sums = cells.assign(total=cells["y"] * cells["w"]).groupby(["at", "treated"])[["total", "w"]].sum()
-    means = (sums["total"] / sums["w"]).unstack("treated").dropna().sort_index()
+    return (sums["total"] / sums["w"]).unstack("treated").dropna().sort_index()
+
+
+def _differences(cells: pd.DataFrame) -> tuple[Floats, Floats]:
+    """Times both sides were seen, and treated − comparison there."""
+    means = _means_by_time(cells)
     return means.index.to_numpy(dtype=float), (means[1.0] - means[0.0]).to_numpy(dtype=float)
 
 

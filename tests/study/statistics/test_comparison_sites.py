@@ -55,6 +55,13 @@ def test_two_sites_give_the_classical_difference_of_differences() -> None:
     assert any("not between units" in note for note in found.notes)
 
 
+def test_with_few_sites_every_week_counts_once_however_many_cases_it_had() -> None:
+    found = found_in(cases(2, 1))
+    assert found.estimate == pytest.approx(found.treated_change - found.comparison_change)
+    weekly = cases(2, 1).groupby(["site", "week", "switched"], as_index=False)["minutes"].mean()
+    assert found_in(weekly).estimate == pytest.approx(found.estimate)
+
+
 def test_a_parallel_past_shows_no_trend() -> None:
     rows = [(site, week, int(site == "a"), 10.0 + week + 5 * (site == "a")) for site in "ab" for week in range(20)]
     found = found_in(pd.DataFrame(rows, columns=["site", "week", "switched", "minutes"]))

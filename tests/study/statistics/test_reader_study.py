@@ -37,8 +37,9 @@ def auc(frame: pd.DataFrame, **options: str) -> ReaderStudyResult:
 
 def readings(scores: np.ndarray, arms: tuple[str, str] = ("manual", "ai")) -> pd.DataFrame:
     """Scores (arm, reader, case) as a long table."""
-    rows = [(f"r{r}", c, arms[a], scores[a, r, c]) for a, r, c in np.ndindex(scores.shape) if np.isfinite(scores[a, r, c])]
-    return pd.DataFrame(rows, columns=["reader", "case", "arm", "score"])
+    arm, reader, case = (index.ravel() for index in np.indices(scores.shape))
+    table = pd.DataFrame({"reader": reader, "case": case, "arm": np.array(arms)[arm], "score": scores.ravel()})
+    return table[np.isfinite(table["score"])].assign(reader=lambda rows: "r" + rows["reader"].astype(str))
 
 
 NAMES = {"reader": "reader", "case": "case", "arm": "arm", "score": "score"}
@@ -285,3 +286,16 @@ def test_hillis_intervals_cover_at_their_level_when_readers_and_cases_are_random
         scores = shape + 0.5 * rng.normal(size=(2, 5, 60)) + 0.05 * rng.normal(size=(2, 5, 1)) + 0.2 * rng.normal(size=(1, 5, 1))
         inside += 0 in mrmc(readings(scores), **NAMES).interval()
     assert 0.94 <= inside / 2000 <= 0.975
+
+
+@pytest.mark.slow
+def test_a_pass_rate_of_92_in_100_is_covered_by_five_random_readers() -> None:
+    """2,000 simulated studies of 5 readers and 152 cases on a probit scale: measured 0.944; fixed readers cover 0.918 here,
+    because the simulated readers are random."""
+    rng, inside = np.random.default_rng(3), 0
+    sd = {"reader": 0.2, "case": 0.9, "both": 0.4, "arm": 0.4}
+    for _ in range(2000):
+        latent = rng.normal(size=(2, 5, 152)) + sd["reader"] * rng.normal(size=(1, 5, 1)) + sd["case"] * rng.normal(size=(1, 1, 152))
+        latent += sd["both"] * rng.normal(size=(1, 5, 152)) + sd["arm"] * rng.normal(size=(2, 1, 152)) + 0.1 * rng.normal(size=(2, 5, 1))
+        inside += 0 in mrmc(readings((latent + 2.06 > 0).astype(float)), **NAMES).interval()
+    assert 0.925 <= inside / 2000 <= 0.965
