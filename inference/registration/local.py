@@ -108,23 +108,34 @@ def _local_step(
     return _solve(matrices, vectors, found.displacement_mm.astype(float), stiffness), trust
 
 
-def _solve(matrices: Points, vectors: Points, shift_mm: Points, stiffness: float) -> Points:
-    """Solve (data + stiffness × Laplacian) change = −(gradient + stiffness × Laplacian shift) by conjugate gradients."""
-    from scipy.sparse.linalg import LinearOperator, cg
+def _solve(matrices: Points, vectors: Points, shift_mm: Points, stiffness: float, *, most: int = 60) -> Points:
+    """Solve (data + stiffness × Laplacian) change = −(gradient + stiffness × Laplacian shift) by conjugate gradients.
 
+    Sums are taken without BLAS: its threads wait in a loop, which on these short vectors costs six times the work.
+    """
     xx, xy, xz, yy, yz, zz = matrices
+    scale = np.array([xx, yy, zz]) + 6 * stiffness
 
-    def times(flat: Points) -> Points:
-        x, y, z = change = flat.reshape(shift_mm.shape)
+    def times(change: Points) -> Points:
+        x, y, z = change
         data = np.array([xx * x + xy * y + xz * z, xy * x + yy * y + yz * z, xz * x + yz * y + zz * z])
-        return np.asarray((data + stiffness * _laplacian(change)).ravel())
+        return np.asarray(data + stiffness * _laplacian(change))
 
-    right = -(vectors + stiffness * _laplacian(shift_mm)).ravel()
-    scale = np.concatenate([(matrices[k] + 6 * stiffness).ravel() for k in (0, 3, 5)])
-    operator = LinearOperator((right.size, right.size), matvec=times, dtype=float)
-    before = LinearOperator((right.size, right.size), matvec=lambda flat: flat / scale, dtype=float)
-    change, _ = cg(operator, right, rtol=1e-3, maxiter=60, M=before)
-    return np.asarray(np.clip(change.reshape(shift_mm.shape), -2.0, 2.0))
+    change = np.zeros_like(vectors)
+    left = -(vectors + stiffness * _laplacian(shift_mm))
+    direction = left / scale
+    energy = first = float((left * direction).sum())
+    for _ in range(most):
+        if energy <= 1e-6 * first or first <= 0.0:
+            break
+        pushed = times(direction)
+        length = energy / float((direction * pushed).sum())
+        change += length * direction
+        left -= length * pushed
+        steep = left / scale
+        energy, before = float((left * steep).sum()), energy
+        direction = steep + (energy / before) * direction
+    return np.asarray(np.clip(change, -2.0, 2.0))
 
 
 def _laplacian(field: Points) -> Points:
