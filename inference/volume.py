@@ -36,7 +36,8 @@ class Source:
     orientation : Orientation
         Turn from the stored array to this one.
     header : dict
-        Technical values only (modality, slice thickness, kVp, manufacturer, model, kernel, ...), never identifiers.
+        Technical values only, never identifiers: `modality`, `manufacturer`, `model`, `kernel`, `kvp`, `slice_thickness_mm`, `sex`,
+        `age_band`, `tilt_corrected_degrees`, ...
     files : tuple of str
         Paths of the slices in volume order (DICOM), `archive.zip!member` in a zip; `inference.scans.headers` reads their headers.
     warnings : tuple of str

@@ -77,7 +77,7 @@ class _SeriesMaker:
 
 def _bone_removed(reconstruction: "Reconstruction", make: _SeriesMaker, folder: Path) -> list[Path]:
     series = make("bone_removed", 1, "AI CTA bone removed (research)")
-    kilovolts = reconstruction.volume.source.header.get("KVP")
+    kilovolts = reconstruction.volume.source.header.get("kvp")
     voltage = float(kilovolts) if isinstance(kilovolts, (int, float)) else None
     volume = reconstruction.bone_removed
     volume = volume if volume.array.dtype == np.int16 else volume.with_array(np.clip(np.rint(volume.array), -32768, 32767).astype(np.int16))

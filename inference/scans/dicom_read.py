@@ -121,7 +121,7 @@ def _assemble(
             progress(count + index, 2 * count)
     if int(array.min()) == int(array.max()):
         raise rejected("blank_image", "every pixel of the series has the same value")
-    header: dict[str, Any] = {"Modality": "CT", "ImageType": list(first.image_type), "contrast_named": group.contrast}
+    header: dict[str, Any] = {"modality": "CT", "image_type": list(first.image_type), "contrast_named": group.contrast}
     if sheared:
         header["tilt_corrected_degrees"] = round(arranged.tilt_degrees, 3)
         warnings.append(f"tilt_corrected: the slices were sheared by {arranged.tilt_degrees:.1f} degrees and were set upright")

@@ -19,6 +19,8 @@ TAGS = {
     0x0008103E: "SeriesDescription",
     0x00081090: "ManufacturerModelName",
     0x00100020: "PatientID",
+    0x00100040: "PatientSex",
+    0x00101010: "PatientAge",
     0x00180010: "ContrastBolusAgent",
     0x00180050: "SliceThickness",
     0x00180060: "KVP",
@@ -198,19 +200,37 @@ def _pixel_values(one: Slice, values: Values) -> None:
 
 
 def technical(header: Header) -> dict[str, str | float]:
-    """Values about the scanner, for baseline tables; free text is cut to printable ASCII."""
+    """Values about scanner and acquisition, and sex and age band, for baseline tables; free text is cut to printable ASCII."""
     values = Values(header)
     found: dict[str, str | float] = {}
-    for name in ("Manufacturer", "ManufacturerModelName", "ConvolutionKernel"):
+    for key, name in (("manufacturer", "Manufacturer"), ("model", "ManufacturerModelName"), ("kernel", "ConvolutionKernel")):
         if values.text(name):
-            found[name] = clean(values.text(name), length=40)
-    for name in ("KVP", "SliceThickness"):
+            found[key] = clean(values.text(name), length=40)
+    for key, name in (("kvp", "KVP"), ("slice_thickness_mm", "SliceThickness")):
         number = values.decimal(name)
         if number is not None:
-            found[name] = number
+            found[key] = number
     if values.code("PatientPosition"):
-        found["PatientPosition"] = values.code("PatientPosition")
+        found["patient_position"] = values.code("PatientPosition")
+    if values.code("PatientSex") in ("M", "F", "O"):
+        found["sex"] = values.code("PatientSex")
+    if band := age_band(values.text("PatientAge")):
+        found["age_band"] = band
     return found
+
+
+def age_band(age: str) -> str:
+    """The decade of a DICOM age string; everybody from 90 years is one band, and what is no age has none.
+
+    Examples
+    --------
+    >>> age_band("067Y"), age_band("093Y"), age_band("011M"), age_band("")
+    ('60-69', '90+', '0-9', '')
+    """
+    if not re.fullmatch(r"\d{3}[DWMY]", age):
+        return ""
+    years = int(age[:3]) if age[3] == "Y" else int(age[:3]) // {"D": 365, "W": 52, "M": 12}[age[3]]
+    return "90+" if years >= 90 else f"{years // 10 * 10}-{years // 10 * 10 + 9}"
 
 
 def check_pixels(one: Slice) -> None:

@@ -77,7 +77,7 @@ class Fuzzer:
                 files = [path] * 3 + files
             self.seeds[name] = path, files
 
-    def run(self, number: int) -> dict[str, object]:
+    def run(self, number: int, *, again: bool = False) -> dict[str, object]:
         """The outcome of one mutant: `finding` is empty when all is well."""
         rng = np.random.default_rng([20261123, number])
         name = SEEDS[number % len(SEEDS)]
@@ -91,6 +91,8 @@ class Fuzzer:
         finally:
             victim.write_bytes(sound)
         seconds = time.monotonic() - start
+        if seconds > _SLOWEST_SECONDS and not again:  # a busy machine is no finding: slow twice is
+            return self.run(number, again=True)
         finding = ""
         if seconds > _SLOWEST_SECONDS:
             finding = f"took {seconds:.1f} s"

@@ -158,7 +158,7 @@ def test_the_header_names_the_scanner_and_never_the_patient(tmp_path):
     source = load(folder).source
     assert "Secret" not in repr(source)
     assert "MRN778899" not in repr(source)
-    assert source.header["Manufacturer"] == "Maker?[31m"
+    assert source.header["manufacturer"] == "Maker?[31m"
 
 
 def test_an_array_cannot_be_written_to_and_is_int16(tmp_path):
