@@ -159,9 +159,11 @@ def vessel_weighted_score(prediction: BoolMask, reference: BoolMask, *, spacing_
     first, second = np.asarray(prediction) != 0, np.asarray(reference) != 0
     if not first.any() or not second.any():
         return 0.0
+    depth = edt.edt(second, anisotropy=spacing_mm, black_border=True)
     line = skeleton(second)
-    radius = edt.edt(second, anisotropy=spacing_mm, black_border=True)[line]
-    weight = 1.0 / np.maximum(radius, min(spacing_mm) / 2)
+    if not line.any():  # thinning can erase a small block; its deepest voxels stand for it
+        line = depth == depth.max()
+    weight = 1.0 / np.maximum(depth[line], min(spacing_mm) / 2)
     return float((weight * first[line]).sum() / weight.sum() * precision(first, second, spacing_mm=spacing_mm))
 
 

@@ -104,7 +104,7 @@ def in_hu(volume: Volume) -> Volume:
     """The scan as int16 HU, clipped to what a CT can hold."""
     if volume.array.dtype == np.int16:
         return volume
-    return volume.with_array(np.clip(np.nan_to_num(np.rint(volume.array)), -1024, 32767).astype(np.int16))
+    return volume.with_array(np.clip(np.nan_to_num(np.rint(volume.array), nan=-1024.0), -1024, 32767).astype(np.int16))
 
 
 def request_for(volume: Volume, *, unenhanced: Volume | None, method: str, model: str | None, recipe: str) -> Request:

@@ -34,5 +34,5 @@ def scene(
     array = np.where(vessel, lumen_hu if contrast else 45.0, array)
     array = np.where(plaque, lumen_hu + 700, array)
     array = gaussian_filter(array, 0.6) + rng.normal(0, noise_hu, shape)
-    volume = Volume(np.rint(array).astype(np.int16), Geometry(shape, (1.0, 1.0, 1.0)))
+    volume = Volume(np.clip(np.rint(array), -1024, 3071).astype(np.int16), Geometry(shape, (1.0, 1.0, 1.0)))
     return Scene(volume, vessel, outer, plaque)
