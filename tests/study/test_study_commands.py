@@ -1,0 +1,208 @@
+"""The study from the command line: every verb, its exit status, one JSON object, and refusals in one line."""
+
+import io
+import json
+import re
+import shutil
+import zipfile
+
+import pytest
+
+from study.cli import run
+from tests.study.test_exchange import READINGS, TASKS
+
+
+@pytest.fixture(scope="module")
+def templates(tmp_path_factory):
+    """Homes that are made once and copied for each test: an empty one, an active study, a finished one."""
+    folder = tmp_path_factory.mktemp("homes")
+    (folder / "t.csv").write_text(TASKS)
+    (folder / "r.csv").write_text(READINGS)
+    steps = {
+        "active": [["init", "head_neck_cta"], ["activate"]],
+        "finished": [["import", folder / "t.csv"], ["import", folder / "r.csv"]],
+    }
+    current = folder / "none"
+    current.mkdir()
+    for name, commands in steps.items():
+        shutil.copytree(current, folder / name)
+        current = folder / name
+        for words in commands:
+            assert run(["study", *(str(word) for word in words), "--home", str(current)]) == 0
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("GILBRETH_HOME", str(tmp_path / "home"))
+    for name in ("GILBRETH_DATABASE_URL", "GILBRETH_PASSWORD", "GILBRETH_KEYS", "GILBRETH_ANCHOR"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def call(home, capsys):
+    def command(*words, expect=0):
+        status = run([str(word) for word in words])
+        out, err = capsys.readouterr()
+        assert status == expect, (words, out, err)
+        assert "Traceback" not in err
+        return json.loads(out) if "--json" in words and out else out + err
+
+    return command
+
+
+@pytest.fixture
+def active(templates, home, call):
+    shutil.copytree(templates / "active", home)
+    return call
+
+
+@pytest.fixture
+def finished(templates, home, call):
+    shutil.copytree(templates / "finished", home)
+    return call
+
+
+def test_a_study_goes_from_draft_to_archived_and_each_step_says_so(finished, tmp_path):
+    assert finished("study", "status", "--json")["tasks"] == {"finished": 3, "interrupted": 1}
+    for verb, state in (("lock", "locked"), ("unblind", "unblinded"), ("archive", "archived")):
+        assert finished("study", verb, "--json")["state"] == state
+    finished("study", "export", "--out", tmp_path / "x")
+    assert (tmp_path / "x/tasks.csv").read_text().count("\n") == 5
+    assert finished("study", "verify", "--json")["ok"] is True
+
+
+def test_a_faulty_protocol_is_explained_line_by_line_with_exit_4(call, tmp_path):
+    from study.protocol import load_protocol
+
+    (tmp_path / "p.toml").write_text(load_protocol("parallel").text.replace("cases = 400", "cases = -1"))
+    said = call("study", "validate", tmp_path / "p.toml", expect=4)
+    assert re.search(r"line \d+, study.cases: is -1; give a number above 0", said)
+    assert call("study", "validate", tmp_path / "p.toml", "--json", expect=4)["faults"][0]["key"] == "study.cases"
+
+
+def test_every_key_of_a_protocol_is_explained(call):
+    assert "endpoints[].margin" in call("study", "validate", "--keys")
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["study", "init", "missing.toml"], 4), (["study", "status"], 4), (["study", "activate"], 4), (["study", "lock"], 4),
+        (["study", "verify"], 4), (["study", "restore", "missing.zip"], 4), (["study", "validate"], 2), (["study", "nonsense"], 2),
+        (["users", "role", "nobody", "reader"], 4), (["users", "add", "x", "--role", "king"], 4),
+    ],
+)  # fmt: skip
+def test_a_command_that_cannot_be_done_says_so_in_one_line(call, words, status):
+    call(*words, expect=status)
+
+
+@pytest.mark.parametrize("verb", ["unblind", "unlock", "archive"])
+def test_a_step_out_of_order_is_forbidden(active, verb):
+    active("study", verb, expect=5)
+
+
+def test_a_locked_study_takes_no_import_and_can_be_unlocked_only_with_a_reason(finished, tmp_path):
+    finished("study", "lock")
+    (tmp_path / "more.csv").write_text(TASKS.replace(",A", ",B"))
+    finished("study", "import", tmp_path / "more.csv", expect=5)
+    finished("study", "unlock", expect=4)
+    finished("study", "unlock", "--reason", "late data")
+    finished("study", "import", tmp_path / "more.csv")
+
+
+def test_data_are_not_exported_before_unblinding(finished, tmp_path):
+    finished("study", "export", "--out", tmp_path / "x", expect=5)
+    assert not (tmp_path / "x/tasks.csv").exists()
+
+
+def test_a_dry_run_of_a_faulty_table_names_the_row(active, tmp_path):
+    (tmp_path / "t.csv").write_text(TASKS.replace("117", "many"))
+    assert "row 2, clicks" in active("study", "import", tmp_path / "t.csv", "--dry-run", expect=4)
+
+
+def test_a_changed_row_is_found_by_verify_with_exit_1(finished, home):
+    import sqlite3
+
+    with sqlite3.connect(home / "gilbreth.sqlite") as raw:
+        raw.execute("UPDATE event SET monotonic_seconds = monotonic_seconds / 2 WHERE kind = 'finish'")
+    assert finished("study", "verify", "--json", expect=1)["ok"] is False
+
+
+def test_a_backup_restores_to_a_home_that_verifies_and_holds_no_key(finished, home, tmp_path):
+    done = finished("study", "backup", tmp_path / "b.zip", "--json")
+    with zipfile.ZipFile(tmp_path / "b.zip") as archive:
+        assert not [name for name in archive.namelist() if "key" in name]
+    restored = finished("study", "restore", tmp_path / "b.zip", "--home", tmp_path / "other", "--json")
+    assert restored["audit_head"] == done["audit_head"]
+    assert finished("study", "verify", "--home", tmp_path / "other", "--json")["ok"] is True
+    finished("study", "restore", tmp_path / "b.zip", "--home", tmp_path / "other", expect=4)
+
+
+def test_a_damaged_backup_is_refused(finished, tmp_path):
+    finished("study", "backup", tmp_path / "b.zip")
+    content = bytearray((tmp_path / "b.zip").read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    (tmp_path / "bad.zip").write_bytes(content)
+    finished("study", "restore", tmp_path / "bad.zip", "--home", tmp_path / "other", expect=4)
+    assert not (tmp_path / "other/gilbreth.sqlite").exists()
+
+
+def test_accounts_are_added_listed_and_disabled(call, monkeypatch):
+    made = call("users", "add", "anna", "--role", "reader", "--json")
+    assert len(made["password"]) >= 12
+    monkeypatch.setattr("sys.stdin", io.StringIO("a password of my own\n"))
+    assert "password" not in call("users", "add", "bert", "--role", "technologist", "--password-stdin", "--json")
+    call("users", "role", "anna", "technologist", expect=5)
+    call("users", "disable", "bert")
+    listed = {row["name"]: row for row in call("users", "list", "--json")["accounts"]}
+    assert (listed["bert"]["disabled"], listed["anna"]["roles"]) == (True, ["reader"])
+    assert call("users", "reset-password", "anna", "--json")["password"] != made["password"]
+
+
+def test_acting_as_somebody_needs_their_password(active, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("a password of my own\n"))
+    active("users", "add", "ines", "--role", "investigator", "--password-stdin")
+    active("study", "lock", "--as", "ines", expect=5)
+    monkeypatch.setenv("GILBRETH_PASSWORD", "wrong wrong wrong")
+    active("study", "lock", "--as", "ines", expect=5)
+    monkeypatch.setenv("GILBRETH_PASSWORD", "a password of my own")
+    active("study", "lock", "--as", "ines")
+
+
+def test_with_the_local_account_disabled_nobody_acts_without_a_password(active):
+    active("users", "disable", "local-investigator")
+    active("study", "lock", expect=5)
+
+
+def test_an_allocation_is_drawn_once_after_enrolment(active, tmp_path, monkeypatch):
+    monkeypatch.setattr("study.scan_intake.take_in", lambda path: __import__("study.scan_intake").scan_intake.Intake(True, (), "ab" * 32))
+    active("users", "add", "tom", "--role", "technologist")
+    (tmp_path / "scan").write_text("x")
+    enrolled = active("study", "enrol", tmp_path / "scan", "--stratum", "priority=elective", "--json")
+    assert enrolled["cases"][0]["state"] == "eligible"
+    first = active("study", "allocate", "C00001", "--json")
+    again = active("study", "allocate", "C00001", "--json")
+    assert (first["new"], again["new"], first["sequence"]) == (True, False, again["sequence"])
+    assert len(first["tasks"]) == 2
+    assert active("study", "enrol", tmp_path / "scan", "--json")["cases"][0]["new"] is False
+
+
+def test_a_scan_that_is_no_scan_is_kept_as_an_excluded_case(active, tmp_path):
+    pytest.importorskip("SimpleITK")
+    (tmp_path / "note.txt").write_text("not a scan")
+    enrolled = active("study", "enrol", tmp_path / "note.txt", "--json", expect=1)["cases"][0]
+    assert enrolled["state"] == "excluded"
+    assert enrolled["reasons"]
+
+
+def test_an_amendment_needs_a_reason_and_keeps_the_design(active, tmp_path):
+    from study.protocol import load_protocol
+
+    text = load_protocol("head_neck_cta").text
+    (tmp_path / "v2.toml").write_text(text.replace("cases = 152", "cases = 200"))
+    active("study", "amend", tmp_path / "v2.toml", expect=4)
+    assert active("study", "amend", tmp_path / "v2.toml", "--reason", "slower accrual", "--json")["protocol_version"] == 2
+    (tmp_path / "v3.toml").write_text(text.replace("washout_days = 14", "washout_days = 7"))
+    active("study", "amend", tmp_path / "v3.toml", "--reason", "haste", expect=4)
