@@ -160,7 +160,7 @@ def test_unusable_series_are_refused(frame: pd.DataFrame, options: dict[str, obj
         fitted(frame, **options)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 10_000), autocorrelation=st.sampled_from([None, "newey-west", "ar1"]))
 def test_the_order_of_the_rows_changes_nothing_and_signs_follow_the_values(seed: int, autocorrelation: str | None) -> None:
     noisy = SERIES.assign(minutes=np.random.default_rng(seed).normal(size=60) + SERIES["minutes"])

@@ -71,7 +71,7 @@ def test_unusable_tasks_are_refused() -> None:
         found_in(tasks(5, cases=1))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 10_000), people=st.sampled_from([2, 7]))
 def test_row_order_and_the_unit_of_time_change_nothing(seed: int, people: int) -> None:
     frame = tasks(people, 12)

@@ -252,7 +252,7 @@ def test_a_reading_given_twice_and_a_third_arm_are_refused() -> None:
         mrmc(table, **NAMES, figure="auc")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10_000), factors=st.sampled_from(["random-both", "random-cases", "random-readers"]))
 def test_swapping_the_arms_reverses_the_sign_and_keeps_p_whatever_the_row_order(seed: int, factors: str) -> None:
     scores = np.random.default_rng(seed).integers(1, 6, size=(2, 3, 12)).astype(float)
@@ -265,7 +265,7 @@ def test_swapping_the_arms_reverses_the_sign_and_keeps_p_whatever_the_row_order(
     assert swapped.p_value == (None if first.p_value is None else pytest.approx(first.p_value))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_the_u_statistic_keeps_p_when_arms_are_swapped(seed: int) -> None:
     rng = np.random.default_rng(seed)
