@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 PORT ?= 8501
 HOME_DIR ?= $(CURDIR)/.gilbreth
 
-.PHONY: help demo test lint system clean
+.PHONY: help demo test lint system fuzz clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ lint: $(VENV)/.dev ## Ruff, mypy and the import layers
 
 system: $(VENV)/.dev ## Browser, PACS, PostgreSQL and kill tests (needs the apt packages that .ci/run installs)
 	@$(BIN)/python -m pytest -m "system and not slow" -q tests/system
+
+fuzz: $(VENV)/.dev ## 100,000 mutated scans against the reader; goes on where the last run ended (FUZZ_COUNT, out/fuzz.jsonl)
+	@mkdir -p out && $(BIN)/python -W ignore -m tests.inference.scans.fuzz --count $(or $(FUZZ_COUNT),100000) --journal out/fuzz.jsonl
 
 clean: ## Remove .venv and the demo home
 	rm -rf $(VENV) $(HOME_DIR)
