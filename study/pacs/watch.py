@@ -40,13 +40,17 @@ def candidates(found: list[FoundSeries]) -> list[FoundSeries]:
 
     Examples
     --------
-    >>> ours = FoundSeries("1", "1.1", "AI MIP", "Gilbreth", 36)
+    >>> ours = FoundSeries("1", "1.1", "AI MIP bone removed (research)", "Gilbreth", 36)
     >>> scout = FoundSeries("1", "1.2", "Topogram", "Siemens", 2)
     >>> cta = FoundSeries("1", "1.3", "CTA 0.6", "Siemens", 600)
     >>> [item.series_uid for item in candidates([ours, scout, cta])]
     ['1.3']
     """
-    return [item for item in found if item.manufacturer != OURS and item.instances >= FEWEST_INSTANCES]
+    return [item for item in found if not _is_ours(item) and item.instances >= FEWEST_INSTANCES]
+
+
+def _is_ours(item: FoundSeries) -> bool:
+    return item.manufacturer == OURS and item.description.endswith("(research)")
 
 
 def look_once(engine: Engine, pacs: Pacs, *, options: Options, work: Path, told: Callable[[str], None], full: bool = False) -> Pass:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -74,7 +75,7 @@ class Pacs:
         files = list(paths)
         for start in range(0, len(files), at_once):
             batch = [pydicom.dcmread(path) for path in files[start : start + at_once]]
-            self._again(lambda batch=batch: self._client.store_instances(batch))
+            self._again(partial(self._client.store_instances, batch))
 
     def _again(self, act: Callable[[], Answer]) -> Answer:
         import requests

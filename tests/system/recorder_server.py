@@ -1,0 +1,97 @@
+"""A server's write path under many clients, in a forked process that can be killed: each thread is a client."""
+
+import os
+import random
+import resource
+import signal
+import threading
+import time
+
+from db.engine import open_engine, transaction
+from db.errors import DatabaseFull
+from study.clock import read_clock
+from study.recording import NewEvent, append_events
+
+
+def fork(work) -> tuple[int, int]:
+    """Run `work(pipe)` in a child; returns its pid and the reading end of its pipe."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(writer)
+        return pid, reader
+    os.close(reader)
+    try:
+        work(writer)
+    finally:
+        os._exit(0)
+
+
+def write_forever(pipe, *, url, anchor, tasks, clients, run, seconds=None):
+    """Clients append events one after the other and tell each acknowledged key and its delay through the pipe."""
+    engine = open_engine(url, anchor=anchor)
+    stop = time.monotonic() + (seconds or 3600)
+
+    def client(number):
+        task_id, actor = tasks[number % len(tasks)]
+        place = 0
+        while time.monotonic() < stop:
+            key = f"run{run}-client{number}-{place}"
+            place += 1
+            began = time.monotonic()
+            try:
+                with transaction(engine, actor=actor) as db_session:
+                    event = NewEvent(kind="input", input="click", count=1, key=key)
+                    append_events(db_session, task_id=task_id, events=[event], actor=actor, now=read_clock())
+            except Exception as error:
+                os.write(pipe, f"ERROR {type(error).__name__} {error}\n".replace("\n", " ").encode() + b"\n")
+                continue
+            os.write(pipe, f"{key} {time.monotonic() - began:.4f}\n".encode())
+
+    threads = [threading.Thread(target=client, args=(number,), daemon=True) for number in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def write_until_full(pipe, *, url, anchor, task_id, actor, extra_bytes, run):
+    """Write with room for some bytes more; when it is used up, say so, make room and write once more."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    engine = open_engine(url, anchor=anchor)
+    path = url.removeprefix("sqlite:///")
+    largest = max(os.path.getsize(name) for name in (path, f"{path}-wal") if os.path.exists(name))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest + extra_bytes, resource.RLIM_INFINITY))
+
+    def write(place):
+        with transaction(engine, actor=actor) as db_session:
+            event = NewEvent(kind="note", reason="x" * 300, key=f"full{run}-{place}")
+            append_events(db_session, task_id=task_id, events=[event], actor=actor, now=read_clock())
+        os.write(pipe, f"full{run}-{place} 0\n".encode())
+
+    place = 0
+    try:
+        while place < 400:
+            write(place)
+            place += 1
+    except DatabaseFull:
+        os.write(pipe, b"FULL\n")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    write(place + 1000)
+    os.write(pipe, b"RECOVERED\n")
+
+
+def read_lines(reader, *, until=None):
+    """Lines from a pipe until it closes, or until a moment has passed."""
+    buffer = b""
+    while until is None or time.monotonic() < until:
+        part = os.read(reader, 1 << 16)
+        if not part:
+            break
+        buffer += part
+    return buffer.decode().splitlines()
+
+
+def pause(chance: random.Random, *, least=0.05, most=0.6):
+    """A moment of random length."""
+    time.sleep(chance.uniform(least, most))
