@@ -11,7 +11,6 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from inference.centrelines.centreline import Centreline
-from inference.centrelines.lumen import bounding_box
 from inference.reformat.curved import sample_hu
 from inference.reformat.frames import frames_of
 from inference.volume import Volume
@@ -168,10 +167,12 @@ def lumen_profile(volume: Volume, line: Centreline, *, own: Array | None = None,
     offsets = u.ravel()[:, None] * frames.first[:, None] + v.ravel()[:, None] * frames.second[:, None]
     places = frames.points_mm[:, None] + offsets
     hu = sample_hu(volume, places)
-    open_ = np.ones(hu.shape, bool) if excluded is None else ~_touched(volume, excluded, places)
-    lumen_hu, tissue_hu = _levels(hu, open_, away, frames.radius_mm, calibre)
+    beyond = _beyond(volume, own, places)
+    # what lies nearer to bone or to another vessel than to this one is lit by that one's blur
+    open_ = np.ones(hu.shape, bool) if excluded is None else _beyond(volume, excluded, places) > np.minimum(beyond, 1.5)
+    lumen_hu, tissue_hu = _levels(hu, open_, away, frames.radius_mm, calibre, beyond)
     share = (hu - tissue_hu[:, None]) / np.maximum(lumen_hu - tissue_hu, 60.0)[:, None]
-    near = (away[None] <= (0.6 * calibre)[:, None]) | _near_own(volume, own, places)
+    near = (away[None] <= (0.6 * calibre)[:, None]) | (beyond <= OWN_REACH_MM)
     counts = open_ & near & (away[None] <= (1.5 * calibre + 0.8)[:, None]) & (hu < (lumen_hu + PLAQUE_ABOVE_HU)[:, None])
     area = (np.clip(share, -0.5, 1.3) * counts).sum(axis=1) * PIXEL_MM**2
     diameter = 2.0 * np.sqrt(np.maximum(area, 0.0) / np.pi)
@@ -189,35 +190,37 @@ def _calibre(radius_mm: Array) -> Array:
     return np.maximum(ndimage.percentile_filter(radius_mm, 75, size=size, mode="nearest"), 0.6)
 
 
-def _touched(volume: Volume, mask: Array, places: Array) -> Array:
-    """Whether the voxel nearest to each LPS point is in a mask."""
-    index = np.rint(volume.geometry.indices(places.reshape(-1, 3))).astype(int)
-    inside = ((index >= 0) & (index < np.array(mask.shape))).all(axis=1)
-    index = np.clip(index, 0, np.array(mask.shape) - 1)
-    return (inside & (mask[tuple(index.T)] != 0)).reshape(places.shape[:-1])
-
-
-def _near_own(volume: Volume, own: Array | None, places: Array) -> Array:
-    """Whether LPS points lie within `OWN_REACH_MM` of a mask; true everywhere without one."""
-    box = None if own is None else bounding_box(own)
-    if own is None or box is None:
-        return np.ones(places.shape[:-1], bool)
-    part = np.pad(own[box] == 0, 4, constant_values=True)
-    away = edt.edt(part, anisotropy=volume.spacing_mm, parallel=1)
-    index = volume.geometry.indices(places.reshape(-1, 3)) - np.array([place.start - 4 for place in box])
+def _beyond(volume: Volume, mask: Array | None, places: Array) -> Array:
+    """Distance of LPS points to a mask, 0 inside; 0 everywhere without one. [mm]"""
+    if mask is None:
+        return np.zeros(places.shape[:-1], np.float32)
+    index = volume.geometry.indices(places.reshape(-1, 3))
+    low = np.clip(np.floor(index.min(axis=0)).astype(int) - 6, 0, np.array(mask.shape) - 1)
+    high = np.clip(np.ceil(index.max(axis=0)).astype(int) + 7, 1, mask.shape)
+    part = mask[low[0] : high[0], low[1] : high[1], low[2] : high[2]] == 0
+    if part.all() or not part.size:
+        return np.full(places.shape[:-1], 1e3 if part.size else 0.0, np.float32)
+    away = edt.edt(np.ascontiguousarray(part), anisotropy=volume.spacing_mm, parallel=1)
+    index = index - low
     distance = ndimage.map_coordinates(away, index.T, output=np.float32, order=1, mode="constant", cval=1e3)
-    return (distance <= OWN_REACH_MM).reshape(places.shape[:-1])
+    return distance.reshape(places.shape[:-1])
 
 
-def _levels(hu: Array, open_: Array, away: Array, radius_mm: Array, calibre: Array) -> tuple[Array, Array]:
-    """HU of the open lumen and of the tissue around it along the line, each the running median of sections."""
+def _levels(hu: Array, open_: Array, away: Array, radius_mm: Array, calibre: Array, beyond: Array) -> tuple[Array, Array]:
+    """HU of the open lumen and of the tissue around it along the line, each the running median of sections.
+
+    Tissue is what lies 1.2 to 3 mm beyond the vessel's own mask where there is one, else a ring beyond the usual calibre.
+    """
     core = open_ & (away[None] <= np.maximum(0.5 * radius_mm, 0.3)[:, None])
-    ring = open_ & (away[None] >= (1.25 * calibre + 0.4)[:, None]) & (away[None] <= (1.5 * calibre + 1.2)[:, None])
+    if beyond.any():
+        ring = open_ & (beyond > OWN_REACH_MM) & (beyond < 3.0)
+    else:
+        ring = open_ & (away[None] >= (1.25 * calibre + 0.4)[:, None]) & (away[None] <= (1.5 * calibre + 1.2)[:, None])
     inner = np.array([np.median(row[use]) if use.any() else np.nan for row, use in zip(hu, core, strict=True)])
-    outer = np.array([np.percentile(row[use], 35) if use.sum() > 8 else np.nan for row, use in zip(hu, ring, strict=True)])
+    outer = np.array([np.percentile(row[use], 30) if use.sum() > 8 else np.nan for row, use in zip(hu, ring, strict=True)])
     wide = radius_mm >= 0.8 * calibre
     lumen = _running(np.where(wide & (inner > 100.0), inner, np.nan), 60.0, 300.0)
-    return lumen, np.clip(_running(outer, 20.0, TISSUE_HU), -120.0, 120.0)
+    return lumen, np.clip(_running(outer, 20.0, TISSUE_HU), -120.0, 110.0)
 
 
 def _running(values: Array, window_mm: float, otherwise: float) -> Array:
