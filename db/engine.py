@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
-from sqlalchemy.pool import NullPool, StaticPool
+from sqlalchemy.pool import StaticPool
 from sqlmodel import Session
 
 import db.locks  # noqa: F401  its listener refuses changes to a locked study
@@ -47,7 +47,7 @@ def open_engine(url: str, *, anchor: Path | None = None, pool_size: int = 10) ->
     anchor : Path, optional
         File outside the database that holds the head of the audit chain.
     pool_size : int
-        Connections kept open to PostgreSQL.
+        Connections kept open.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def open_engine(url: str, *, anchor: Path | None = None, pool_size: int = 10) ->
     if address.drivername in ("postgresql", "postgres"):
         address = address.set(drivername="postgresql+psycopg")
     if address.get_backend_name() == "sqlite":
-        engine = _sqlite_engine(address)
+        engine = _sqlite_engine(address, pool_size=pool_size)
     else:
         try:
             engine = create_engine(address, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, pool_timeout=BUSY_SECONDS)
@@ -69,13 +69,11 @@ def open_engine(url: str, *, anchor: Path | None = None, pool_size: int = 10) ->
     return engine
 
 
-def _sqlite_engine(address: Any) -> Engine:
+def _sqlite_engine(address: Any, *, pool_size: int) -> Engine:
     in_memory = address.database in (None, "", ":memory:")
-    engine = create_engine(
-        address,
-        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
-        poolclass=StaticPool if in_memory else NullPool,
-    )
+    # Connections are kept: closing the last one would copy the whole log into the file after every transaction.
+    pool: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {"pool_size": pool_size, "max_overflow": -1}
+    engine = create_engine(address, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, **pool)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: object) -> None:

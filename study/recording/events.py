@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -21,6 +22,7 @@ CLOCK_STEP_SECONDS = 1.0
 MOST_AT_ONCE = 1000
 
 
+@cache
 def software_version() -> str:
     """The version that is stamped on every event."""
     return metadata.version("gilbreth")
