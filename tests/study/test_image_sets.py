@@ -1,0 +1,99 @@
+"""Both arms' pictures end in one look; what would betray the arm is flagged."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from study.errors import RejectedInput
+from study.image_sets import BORDER, border_text, missing_views, normalised, png
+from study.protocol import load_protocol
+
+
+def picture(array: np.ndarray, kind: str = "PNG") -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def frames(*, text: bool) -> list[Image.Image]:
+    made = []
+    for angle in range(12):
+        array = np.zeros((300, 240), np.uint8)
+        array[60:240, 100 + angle : 130 + angle] = 220
+        if text:
+            array[32:36, 60:120:3] = 255
+        made.append(normalised(picture(array), size=256))
+    return made
+
+
+def test_frames_of_any_size_and_kind_come_out_alike() -> None:
+    rng = np.random.default_rng(0)
+    grey = rng.integers(0, 255, (300, 200), dtype=np.uint8)
+    colour = np.repeat(grey[..., None], 3, axis=-1)
+    one, two, three = (normalised(content, size=128) for content in (picture(grey), picture(colour), picture(colour, "JPEG")))
+    assert {item.size for item in (one, two, three)} == {(128, 128)}
+    assert one.mode == two.mode == "L"
+
+
+def test_the_border_is_black_in_both_arms() -> None:
+    array = np.full((100, 100), 255, np.uint8)
+    edge = round(128 * BORDER)
+    out = np.asarray(normalised(picture(array), size=128))
+    assert out[:edge].max() == 0
+    assert out[:, -edge:].max() == 0
+    assert out[64, 64] == 255
+
+
+def test_no_metadata_survives() -> None:
+    buffer = io.BytesIO()
+    from PIL.PngImagePlugin import PngInfo
+
+    secret = PngInfo()
+    secret.add_text("arm", "manual workstation")
+    Image.new("L", (50, 50), 9).save(buffer, "PNG", pnginfo=secret)
+    assert b"manual" not in png(normalised(buffer.getvalue(), size=64))
+
+
+def test_text_that_stands_still_while_the_picture_turns_is_found() -> None:
+    assert border_text(frames(text=True))
+    assert not border_text(frames(text=False))
+
+
+def test_another_number_of_frames_than_the_protocol_asks_for_is_told() -> None:
+    protocol = load_protocol("head_neck_cta")
+    assert missing_views({"mip": [0] * 36, "vr": [0] * 36}, protocol) == []
+    assert missing_views({"mip": [0] * 36}, protocol) == ["vr: 0 frames where the protocol asks for 36"]
+    assert "cpr: not asked for" in missing_views({"mip": [0] * 36, "vr": [0] * 36, "cpr": [0]}, protocol)[0]
+
+
+def test_a_file_that_is_no_picture_is_refused() -> None:
+    with pytest.raises(RejectedInput, match="no PNG"):
+        normalised(b"hello", size=64)
+
+
+def test_a_dicom_secondary_capture_is_taken() -> None:
+    pydicom = pytest.importorskip("pydicom")
+    from pydicom.dataset import FileDataset, FileMetaDataset
+
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = "1.2.840.10008.5.1.4.1.1.7", "1.2.3"
+    meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    dataset = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
+    dataset.SOPClassUID, dataset.SOPInstanceUID, dataset.Modality, dataset.PatientName = (
+        "1.2.840.10008.5.1.4.1.1.7",
+        "1.2.3",
+        "OT",
+        "Secret^Name",
+    )
+    dataset.Rows = dataset.Columns = 40
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation, dataset.PlanarConfiguration = 3, "RGB", 0
+    dataset.BitsAllocated = dataset.BitsStored = 8
+    dataset.HighBit, dataset.PixelRepresentation = 7, 0
+    dataset.PixelData = np.full((40, 40, 3), (200, 60, 20), np.uint8).tobytes()
+    buffer = io.BytesIO()
+    dataset.save_as(buffer, enforce_file_format=True)
+    out = normalised(buffer.getvalue(), size=64)
+    assert out.mode == "RGB"
+    assert out.getpixel((32, 32)) == (200, 60, 20)
