@@ -1,8 +1,8 @@
 """What a method finds in the real thoracic CTA: recall of its labelled arteries, share of the vertebra called vessel, seconds.
 
-Run from the repository: `python benchmarks/thorax.py [FOLDER] [METHOD ..]`. The folder holds `ct.nii.gz` and `label_*.nii.gz`
-(TotalSegmentator's test case, Apache-2.0); its labels are model output, and other vessels in it are unlabelled, so precision is
-not given. The false lumen of the dissection is barely enhanced and is not counted.
+Run from the repository: `python benchmarks/thorax.py [METHOD ..]`. The scan is TotalSegmentator's test case (Apache-2.0, in
+`tests/data`); its labels are model output, and other vessels in it are unlabelled, so precision is not given. The false lumen
+of the dissection is barely enhanced and is not counted.
 """
 
 import sys
@@ -15,7 +15,7 @@ from inference import load, reconstruct
 from inference.metrics import recall
 from inference.volume import Volume
 
-FOLDER = Path(__file__).parents[2] / "shared" / "data" / "thorax_cta_labels"
+SAMPLES = Path(__file__).parents[1] / "tests" / "data"
 ARTERIES = ("aorta_true_lumen", "brachiocephalic_trunk", "common_carotid_artery_left", "subclavian_artery_left")
 
 
@@ -36,10 +36,10 @@ def row(name: str, vessel: np.ndarray, labels: dict[str, Volume], seconds: float
     return f"| {name} | " + " | ".join(f"{share:.3f}" for share in shares) + f" | {'' if seconds is None else f'{seconds:.1f}'} |"
 
 
-def main(folder: Path, methods: list[str]) -> None:
+def main(methods: list[str]) -> None:
     """Print a Markdown table."""
-    volume = load(folder / "ct.nii.gz")
-    labels = {name: load(folder / f"label_{name}.nii.gz") for name in (*ARTERIES, "vertebrae_T12")}
+    volume = load(SAMPLES / "thorax_cta.nii.gz")
+    labels = {name: load(SAMPLES / f"thorax_label_{name}.nii.gz") for name in (*ARTERIES, "vertebrae_T12")}
     print("| method | true lumen | brachiocephalic | left carotid | left subclavian | T12 called vessel | seconds |")
     print("|---|---|---|---|---|---|---|")
     for name, vessel in rivals(volume).items():
@@ -51,6 +51,4 @@ def main(folder: Path, methods: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    words = sys.argv[1:]
-    place = Path(words[0]) if words and Path(words[0]).is_dir() else FOLDER
-    main(place, [word for word in words if not Path(word).is_dir()] or ["threshold"])
+    main(sys.argv[1:] or ["threshold"])

@@ -46,9 +46,9 @@ class LumenSettings:
     most_bright_around : float
         Share of bright voxels around certain lumen above which it is a patch in bone.
     usual_hu : float
-        Lumen brighter than this is believed only if it is not in sheets. [HU]
-    most_planar : float
-        Largest share of sheets then.
+        Lumen brighter than this is rare. [HU]
+    most_planar, most_planar_bright : float
+        Largest share of sheets that lumen may have, up to that HU and above it.
     """
 
     least_hu: float = 150.0
@@ -63,7 +63,8 @@ class LumenSettings:
     plate_length_mm: float = 3000.0
     most_bright_around: float = 0.5
     usual_hu: float = 600.0
-    most_planar: float = 0.2
+    most_planar: float = 0.5
+    most_planar_bright: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -179,12 +180,11 @@ def _peaks(values: FloatArray, *, least_voxels: float) -> list[float]:
 
 
 def _no_sheet(certain: BoolMask, mean: FloatArray, hu: float, spacing_mm: tuple[float, float, float], settings: LumenSettings) -> bool:
-    """Uniform plastic bone is even too; it is told by being very bright and in sheets."""
-    if hu <= settings.usual_hu:
-        return True
+    """Uniform plastic bone is even too; it is told by lying in sheets, and looked at the harder the brighter it is."""
     reach = dilated(certain, 2.0 * max(spacing_mm), spacing_mm)
     bright = reach & (mean > SOFT_TISSUE_HU + 0.5 * (hu - SOFT_TISSUE_HU))
-    return planar_share(bright, spacing_mm) < settings.most_planar
+    limit = settings.most_planar if hu <= settings.usual_hu else settings.most_planar_bright
+    return planar_share(bright, spacing_mm) < limit
 
 
 def planar_share(mask: BoolMask, spacing_mm: tuple[float, float, float], *, sigma_mm: float = 6.0) -> float:
@@ -198,7 +198,7 @@ def planar_share(mask: BoolMask, spacing_mm: tuple[float, float, float], *, sigm
     --------
     >>> sheet, tube = np.zeros((40, 40, 40), bool), np.zeros((40, 40, 40), bool)
     >>> sheet[18:22], tube[:, 18:22, 18:22] = True, True
-    >>> planar_share(sheet, (1.0, 1.0, 1.0)) > 0.9, planar_share(tube, (1.0, 1.0, 1.0))
+    >>> planar_share(sheet, (1.0, 1.0, 1.0)) > 0.7, planar_share(tube, (1.0, 1.0, 1.0))
     (True, 0.0)
     """
     from scipy.ndimage import gaussian_filter

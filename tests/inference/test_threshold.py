@@ -10,7 +10,7 @@ from inference.segmentation.lumen import measure_lumen, planar_share
 from inference.segmentation.threshold import segment_threshold
 from tests.inference.scenes import scene
 
-THORAX = Path(__file__).parents[3] / "shared" / "data" / "thorax_cta_labels"
+SAMPLES = Path(__file__).parents[1] / "data"
 
 
 @pytest.mark.parametrize("lumen_hu", [230.0, 380.0, 560.0])
@@ -76,12 +76,11 @@ def test_a_sheet_is_told_from_a_tube_on_unequal_voxels() -> None:
     assert planar_share(tube, (2.0, 1.0, 1.0)) < 0.2
 
 
-@pytest.mark.skipif(not THORAX.exists(), reason="the evaluation data are not here")
 def test_the_real_thoracic_arteries_are_found_and_the_vertebra_is_not_vessel() -> None:
     # Simple thresholds reach 0.15 (carotid) and 0.39 (brachiocephalic) here, and call 0.30 of T12 vessel.
-    found = segment_threshold(load(THORAX / "ct.nii.gz"))
+    found = segment_threshold(load(SAMPLES / "thorax_cta.nii.gz"))
     shares = {
-        name: float(found.vessel[load(THORAX / f"label_{name}.nii.gz").array > 0].mean())
+        name: float(found.vessel[load(SAMPLES / f"thorax_label_{name}.nii.gz").array > 0].mean())
         for name in ("aorta_true_lumen", "brachiocephalic_trunk", "common_carotid_artery_left", "subclavian_artery_left", "vertebrae_T12")
     }
     assert shares["aorta_true_lumen"] > 0.92
@@ -89,3 +88,9 @@ def test_the_real_thoracic_arteries_are_found_and_the_vertebra_is_not_vessel() -
     assert shares["common_carotid_artery_left"] > 0.85
     assert shares["subclavian_artery_left"] > 0.78
     assert shares["vertebrae_T12"] < 0.01
+
+
+def test_the_plastic_head_without_contrast_is_not_enhanced() -> None:
+    found = segment_threshold(load(SAMPLES / "head_phantom_5mm_28slices.zip"))
+    assert found.notes["enhanced"] is False
+    assert not found.vessel.any()
