@@ -20,12 +20,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 
 from inference.errors import MissingPart, RejectedScan
 from inference.scans.codes import rejected
 from inference.scans.limits import Limits
 
-_START_SECONDS, _LONGEST_MESSAGE = 120.0, 256 << 20
+_START_SECONDS, _LONGEST_MESSAGE, _PATIENCE = 120.0, 256 << 20, 5
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV")
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"), "1")
 
@@ -49,25 +50,28 @@ class Worker:
             stderr=subprocess.DEVNULL, close_fds=True,
         )  # fmt: skip
         theirs.close()
-        self.connection, self.owner, self.ready = ours, os.getpid(), False
+        self.connection, self.owner, self.ready, self.heard = ours, os.getpid(), False, False
 
     def request(self, message: dict[str, Any], limits: Limits, progress: Callable[[int, int], None] | None) -> tuple[dict[str, Any], int]:
         """Send one request and wait for its answer; returns the answer and a descriptor or −1.
 
         Raises
         ------
-        RejectedScan
-            `crashed_reader` or `too_slow`; the child is dead afterwards.
+        RejectedScan, _Gone
+            `too_slow`, or the child ended; it is dead afterwards.
         """
         self._start()
+        self.heard = False
         try:
             body = json.dumps(message).encode()
             self.connection.sendall(struct.pack("<I", len(body)) + body)
             until = time.monotonic() + limits.total_seconds
             while True:
-                answer, descriptor = self._receive(min(limits.stall_seconds, max(0.01, until - time.monotonic())))
+                self._wait(min(limits.stall_seconds, max(0.01, until - time.monotonic())))
+                answer, descriptor = self._receive(limits.stall_seconds)
                 if "progress" not in answer:
                     return answer, descriptor
+                self.heard = True
                 if progress:
                     progress(*answer["progress"])
         except TimeoutError:
@@ -75,10 +79,34 @@ class Worker:
             raise rejected("too_slow", "reading the scan made no progress and was stopped") from None
         except (_Gone, OSError, ValueError):
             self.stop()
-            raise rejected("crashed_reader", "the reader process ended while reading the scan") from None
+            raise _Gone from None
         except BaseException:  # interrupted, or the progress callback gave up: the child is in the middle of its work
             self.stop()
             raise
+
+    def _wait(self, seconds: float) -> None:
+        """Wait for a message; a child that got hardly any processor time on a busy machine is given five times as long."""
+        before = self._processor_seconds()
+        for _ in range(_PATIENCE):
+            if select.select([self.connection], [], [], seconds)[0]:
+                return
+            used, state = self._processor_seconds() - before, self._state()
+            if used > 0.25 * seconds or state not in ("running", "disk-sleep"):
+                break
+        raise TimeoutError
+
+    def _processor_seconds(self) -> float:
+        try:
+            times = psutil.Process(self.process.pid).cpu_times()
+        except psutil.Error:
+            return 0.0
+        return float(times.user + times.system)
+
+    def _state(self) -> str:
+        try:
+            return str(psutil.Process(self.process.pid).status())
+        except psutil.Error:
+            return "gone"
 
     def _start(self) -> None:
         """Wait until the child has imported what it needs; that it cannot is no fault of the scan."""
@@ -131,13 +159,14 @@ _idle: list[Worker] = []
 _lock = threading.Lock()
 
 
-def _borrow() -> Worker:
+def _borrow() -> tuple[Worker, bool]:
+    """An idle child, or a fresh one, and whether it was used before."""
     with _lock:
         while _idle:
             worker = _idle.pop()
             if worker.owner == os.getpid() and worker.process.poll() is None:
-                return worker
-    return Worker()
+                return worker, True
+    return Worker(), False
 
 
 @atexit.register
@@ -161,10 +190,19 @@ def read(path: str, *, limits: Limits, progress: Callable[[int, int], None] | No
     RejectedScan
         With the child's code, or `crashed_reader`, `too_slow`.
     """
-    worker = _borrow()
+    worker, used = _borrow()
     with tempfile.TemporaryDirectory(prefix="scan-", ignore_cleanup_errors=True) as scratch:
         message = {"path": os.fspath(path), "scratch": scratch, "limits": limits.to_dict()}
-        answer, descriptor = worker.request(message, limits, progress)
+        try:
+            try:
+                answer, descriptor = worker.request(message, limits, progress)
+            except _Gone:
+                if not used or worker.heard:
+                    raise
+                worker = Worker()  # a child that waited idle may have died before: the scan gets a fresh one
+                answer, descriptor = worker.request(message, limits, progress)
+        except _Gone:
+            raise rejected("crashed_reader", "the reader process ended while reading the scan") from None
     try:
         array = _array(answer, descriptor) if "facts" in answer else None
     finally:
