@@ -21,7 +21,7 @@ from study.statistics.observers import event_agreement
 from study.statistics.ordinal_pairs import marginal_homogeneity
 from study.statistics.paired_means import paired_difference
 from study.statistics.paired_passes import mcnemar, paired_pass_difference
-from study.statistics.pairs import paired_values
+from study.statistics.pairs import complete_pairs, paired_values
 from study.statistics.pass_rates import pass_rate
 from study.statistics.permutations import permutation_test
 from study.statistics.rank_sums import mann_whitney
@@ -46,6 +46,7 @@ __all__ = [
     "blinding_index",
     "bootstrap_difference",
     "brunner_munzel",
+    "complete_pairs",
     "confidence_sequence",
     "count_ratio",
     "crossed_mean",

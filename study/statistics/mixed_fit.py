@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ def fit_mixed(likelihood: MixedLikelihood) -> MixedFit:
         The model fits the data without any residual.
     """
     terms = likelihood.terms
-    start = np.concatenate([np.eye(term.size)[np.tril_indices(term.size)] for term in terms])
+    start = np.concatenate([np.eye(term.size)[lower_triangle(term.size)] for term in terms])
     diagonal = _diagonal(terms)
     bounds = [(0.0, _LARGEST) if place in diagonal else (-_LARGEST, _LARGEST) for place in range(start.size)]
 
@@ -85,6 +86,18 @@ def _perfect_fit() -> StatisticsError:
     )
 
 
+@cache
+def lower_triangle(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of a lower triangle, kept because a fit asks for them a thousand times.
+
+    Examples
+    --------
+    >>> [places.tolist() for places in lower_triangle(2)]
+    [[0, 1, 1], [0, 0, 1]]
+    """
+    return np.tril_indices(size)
+
+
 def unpacked(parameters: Floats, terms: Sequence[RandomTerm]) -> list[Floats]:
     """Factors Λ, one lower triangle per term.
 
@@ -98,7 +111,7 @@ def unpacked(parameters: Floats, terms: Sequence[RandomTerm]) -> list[Floats]:
     for term in terms:
         count = term.size * (term.size + 1) // 2
         factor = np.zeros((term.size, term.size))
-        factor[np.tril_indices(term.size)] = parameters[start : start + count]
+        factor[lower_triangle(term.size)] = parameters[start : start + count]
         factors.append(factor)
         start += count
     return factors
@@ -152,7 +165,7 @@ def _pulled_back(parameters: Floats, slopes: Sequence[Floats], terms: Sequence[R
     """From derivatives in Σ = ΛΛ' to derivatives in Λ: 2 · slope · Λ."""
     factors = unpacked(parameters, terms)
     pairs = zip(slopes, factors, strict=True)
-    return np.concatenate([(2 * slope @ factor)[np.tril_indices(factor.shape[0])] for slope, factor in pairs])
+    return np.concatenate([(2 * slope @ factor)[lower_triangle(factor.shape[0])] for slope, factor in pairs])
 
 
 def _diagonal(terms: Sequence[RandomTerm]) -> dict[int, tuple[int, int]]:
@@ -160,7 +173,7 @@ def _diagonal(terms: Sequence[RandomTerm]) -> dict[int, tuple[int, int]]:
     places: dict[int, tuple[int, int]] = {}
     start = 0
     for number, term in enumerate(terms):
-        rows, columns = np.tril_indices(term.size)
+        rows, columns = lower_triangle(term.size)
         for offset in np.flatnonzero(rows == columns).tolist():
             places[start + offset] = (number, int(rows[offset]))
         start += rows.size

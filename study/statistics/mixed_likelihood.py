@@ -134,7 +134,7 @@ class MixedLikelihood:
         effects = residual @ projector
         if self.reml:
             fixed = residual[:, :, : self.coefficients]
-            trace = trace - np.einsum("lai,ij,lbj->ab", fixed, inverse, fixed, optimize=True)
+            trace = trace - np.einsum("laj,lbj->ab", fixed @ inverse, fixed)
         return trace, effects.T @ effects
 
     def _rest(self, factors: Sequence[Floats], weights: Floats, weighted: Floats) -> "_Rest":
