@@ -1,8 +1,8 @@
 """Image sets: what one task made of one case, in one look for both arms, under a neutral id.
 
-Every frame becomes a PNG of the protocol's size without metadata and without its border, named by view and number only. A set whose
-views or numbers of frames differ from the protocol, or that seems to carry text inside the border, is flagged and kept from readers until somebody settles it, for such a
-difference would betray the arm.
+Every frame becomes a PNG of the protocol's size without metadata and without its border, named by view and number only. A set
+whose views or numbers of frames differ from the protocol, or that seems to carry text inside the border, is flagged and kept from
+readers until somebody settles it, for such a difference would betray the arm.
 """
 
 import hashlib
