@@ -99,8 +99,9 @@ def open_model(name_or_path: str | Path | None = None) -> Model:
     Parameters
     ----------
     name_or_path : str or Path, optional
-        A name of `list_models()`, a folder that holds `fine.safetensors` (with or without `coarse.safetensors`), or a
-        MONAI-bundle-style folder written by `gilbreth train` (its `models/` is looked into). The shipped model by default.
+        A name of `list_models()`; a folder that holds `fine.safetensors` (with or without `coarse.safetensors`), or whose
+        `models/` does, as `gilbreth train` writes it; a MONAI bundle; an nnU-Net v2 results folder; or
+        `totalsegmentator:TASK`. The shipped model by default.
 
     Raises
     ------
@@ -113,10 +114,27 @@ def open_model(name_or_path: str | Path | None = None) -> Model:
     for folder in (Path(wanted), Path(wanted) / "models", WEIGHTS / wanted):
         if (folder / "fine.safetensors").is_file():
             return _open_folder(folder, wanted)
+    other = _open_other(wanted)
+    if other is not None:
+        return other
     known = ", ".join(list_models()) or "none"
     raise MissingPart(
         f"no model {wanted!r}: expected a folder with fine.safetensors or one of {known}; train one with `gilbreth train --out DIR`"
     )
+
+
+def _open_other(wanted: str) -> Model | None:
+    """A model of another make, or None."""
+    from inference.network import adapters
+
+    if wanted.startswith("totalsegmentator:"):
+        return adapters.open_totalsegmentator(wanted.partition(":")[2])
+    folder = Path(wanted)
+    if (folder / "configs" / "metadata.json").is_file():
+        return adapters.open_monai_bundle(folder)
+    if (folder / "plans.json").is_file() and (folder / "dataset.json").is_file():
+        return adapters.open_nnunet_results(folder)
+    return None
 
 
 def _open_folder(folder: Path, wanted: str) -> CoarseToFine:

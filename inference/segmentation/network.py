@@ -96,6 +96,7 @@ def segment_network(
         "method": "network",
         "model": {"name": opened.name, "version": opened.version, "sha256": opened.sha256},
         "engine": evidence.engine,
+        "device": "cuda" if "cuda" in evidence.engine else "cpu",
         "share_seen": round(evidence.seen, 4),
         **asdict(contrast),
         **asdict(settings),
