@@ -2,12 +2,12 @@
 
 import os
 import struct
-import tempfile
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -55,9 +55,9 @@ def save_nifti(array: npt.NDArray[Any], volume: Volume, path: str | Path) -> Pat
     stored = np.ascontiguousarray(turn_back(_writable(np.asarray(array)), volume.source.orientation))
     head = header(stored.dtype, volume)
     target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=".saving-", dir=target.parent)
+    name = target.with_name(f".{uuid4().hex}.saving")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with open(name, "xb") as file:
             if target.name.endswith(".gz"):
                 for piece in _gzip(head, stored):
                     file.write(piece)
@@ -66,18 +66,11 @@ def save_nifti(array: npt.NDArray[Any], volume: Volume, path: str | Path) -> Pat
                 file.write(stored.data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o644 & ~_umask())
         os.replace(name, target)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        name.unlink(missing_ok=True)
         raise
     return target
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
 
 
 def _writable(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

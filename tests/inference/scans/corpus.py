@@ -673,8 +673,8 @@ def deflate_bomb(folder: Path) -> Path:
     while data[start : start + 2] == b"\x02\x00":
         start += 8 + struct.unpack_from("<H", data, start + 6)[0]
     engine = zlib.compressobj(9, zlib.DEFLATED, -15)
-    head = struct.pack("<HH2sHI", 0x0009, 0x1001, b"OB", 0, 1 << 29)
-    body = engine.compress(head) + b"".join(engine.compress(bytes(1 << 20)) for _ in range(512)) + engine.flush()
+    head = struct.pack("<HH2sHI", 0x0009, 0x1001, b"OB", 0, 96 << 20)
+    body = engine.compress(head) + b"".join(engine.compress(bytes(1 << 20)) for _ in range(96)) + engine.flush()
     path.write_bytes(data[:start] + body)
     return path
 
