@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from inference.resample import nearest, resample
 from inference.segmentation.lumen import BoolMask, FloatArray, Lumen, LumenSettings, local_statistics, measure_lumen
-from inference.segmentation.morphology import closed, dilated, distance_to, eroded, label
+from inference.segmentation.morphology import Labelled, closed, dilated, distance_to, eroded, label
 from inference.segmentation.result import Segmentation
 from inference.volume import Volume
 
@@ -51,6 +51,8 @@ class ThresholdSettings:
         Marrow is found by closing bone with this radius. [mm]
     least_vessel_mm3 : float
         Vessel components smaller than this are specks. [mm³]
+    stray_share : float
+        Pieces that no seed reaches are vessel from this share of the lumen's contrast on.
     """
 
     working_mm: float = 0.7
@@ -61,7 +63,8 @@ class ThresholdSettings:
     longest_inflow_mm: float = 600.0
     bulk_radius_mm: float = 3.0
     hull_radius_mm: float = 2.0
-    least_vessel_mm3: float = 30.0
+    least_vessel_mm3: float = 25.0
+    stray_share: float = 0.6
 
 
 @dataclass(frozen=True)
@@ -193,12 +196,28 @@ def _compete(scan: _Scan, lumen: BoolMask, bone: BoolMask, candidates: BoolMask,
     basins[box] = watershed(gradient, markers[box].astype(np.int32), mask=inside)  # type: ignore[no-untyped-call]
     vessel_parts = label(basins == 1, connectivity=26)
     vessel = vessel_parts.choose(vessel_parts.counts * np.prod(scan.spacing_mm) > settings.least_vessel_mm3)
-    # what no seed reaches is bone where it is rough: ribs and plates too thin to hold a dense core
     lost = label(candidates & (basins == 0), connectivity=26)
-    rough = lost.mean(scan.spread) > 3.0 * scan.lumen.noise_hu
-    thin_bone = lost.choose(rough & (lost.counts * np.prod(scan.spacing_mm) > settings.least_bone_mm3))
+    stray, thin_bone = _unreached(scan, lost, settings)
+    vessel |= stray
     marrow = closed((basins == 2) | thin_bone, 3.0, scan.spacing_mm)
     return vessel, (marrow | (basins == 2)) & ~vessel & (scan.array > -150)
+
+
+def _unreached(scan: _Scan, lost: Labelled, settings: ThresholdSettings) -> tuple[BoolMask, BoolMask]:
+    """What no seed reaches: narrow vessels cut off from the tree, ribs and plates too thin to hold a dense core, noise.
+
+    Both are rough, being narrow; a vessel holds nothing brighter than lumen, and is nearly as bright as lumen on average.
+    """
+    lumen, large = scan.lumen, lost.counts * np.prod(scan.spacing_mm)
+    contrast = lumen.hu - 50.0
+    roughness = lost.mean(scan.spread) / lumen.noise_hu
+    dense = lost.share(scan.array > lumen.hu + 0.25 * contrast + lumen.noise_hu)
+    bright = lost.mean(scan.array) > 50.0 + settings.stray_share * contrast
+    stray = bright & (dense < 0.002) & (roughness > 2.5) & (large > settings.least_vessel_mm3)
+    if not lumen.enhanced:
+        stray[:] = False
+    bone = (roughness > 3.0) & (large > settings.least_bone_mm3) & ~stray
+    return lost.choose(stray), lost.choose(bone)
 
 
 def _refine(volume: Volume, scan: _Scan, vessel: BoolMask, bone: BoolMask) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
