@@ -16,6 +16,7 @@ from sqlmodel import Session, SQLModel, select
 
 from db.audit import Actor, record
 from db.base import new_id
+from db.batches import insert_batch
 from db.engine import transaction
 from db.tables import Account, Case, Event, ImageSet, ImportBatch, Rating, Reading, Site, Study, Task
 from study.accounts import create_account, grant_role, random_password
@@ -122,11 +123,11 @@ def _write(
     db_session.flush()
     cases = {str(name): new_id() for name in tasks["case"].unique()}
     people = {str(name): _person(db_session, str(name), now) for name in tasks["technologist"].unique()}
-    _bulk(db_session, Case, [_case(name, row, study, sites[site_of[name]], now) for name, row in cases.items()])
+    _bulk(db_session, batch, Case, [_case(name, row, study, sites[site_of[name]], now) for name, row in cases.items()])
     ids = [new_id() for _ in range(len(tasks))]
     rows = list(tasks.itertuples(index=False))
-    _bulk(db_session, Task, [_task(key, row, study, cases, people, batch) for key, row in zip(ids, rows, strict=True)])
-    _bulk(db_session, Event, [event for key, row in zip(ids, rows, strict=True) for event in _events(key, row)])
+    _bulk(db_session, batch, Task, [_task(key, row, study, cases, people, batch) for key, row in zip(ids, rows, strict=True)])
+    _bulk(db_session, batch, Event, [event for key, row in zip(ids, rows, strict=True) for event in _events(key, row)])
     if readings is not None:
         task_of = {(str(row.case), str(row.arm)): key for key, row in zip(ids, rows, strict=True)}
         _readings(db_session, study, readings, task_of, batch, now)
@@ -146,9 +147,8 @@ def _person(db_session: Session, name: str, now: datetime) -> str:
     return account.id
 
 
-def _bulk(db_session: Session, table: type[SQLModel], rows: list[dict[str, Any]]) -> None:
-    if rows:
-        db_session.connection().execute(SQLModel.metadata.tables[str(table.__tablename__)].insert(), rows)
+def _bulk(db_session: Session, batch: ImportBatch, table: type[SQLModel], rows: list[dict[str, Any]]) -> None:
+    insert_batch(db_session, batch=batch, rows={table: rows}, check=False)  # checked by `_plain`
 
 
 def _plain(table: type[SQLModel], values: dict[str, Any]) -> dict[str, Any]:
@@ -212,7 +212,7 @@ def _readings(
     db_session: Session, study: Study, readings: pd.DataFrame, task_of: dict[tuple[str, str], str], batch: ImportBatch, now: datetime
 ) -> None:
     sets = {key: new_id() for key in task_of}
-    _bulk(db_session, ImageSet, [_image_set(sets[key], study, task, now) for key, task in task_of.items()])
+    _bulk(db_session, batch, ImageSet, [_image_set(sets[key], study, task, now) for key, task in task_of.items()])
     people = {str(name): _person(db_session, str(name), now) for name in readings["reader"].unique()}
     made, ratings = [], []
     for keys, group in readings.groupby(["case", "reader", "arm", "round"], sort=False):
@@ -224,8 +224,8 @@ def _readings(
         }  # fmt: skip
         made.append(_plain(Reading, values))
         ratings += [_rating(key, row, now) for row in group.itertuples(index=False)]
-    _bulk(db_session, Reading, made)
-    _bulk(db_session, Rating, ratings)
+    _bulk(db_session, batch, Reading, made)
+    _bulk(db_session, batch, Rating, ratings)
 
 
 def _image_set(key: str, study: Study, task: str, now: datetime) -> dict[str, Any]:
