@@ -27,8 +27,8 @@ def fork(work) -> tuple[int, int]:
         os._exit(0)
 
 
-def write_forever(pipe, *, url, anchor, tasks, clients, run, seconds=None):
-    """Clients append events one after the other and tell each acknowledged key and its delay through the pipe."""
+def write_forever(pipe, *, url, anchor, tasks, clients, run, seconds=None, kinds=("click",), pace_seconds=0.0):
+    """Clients post batches one after the other, an event of each kind in a batch, and tell each acknowledged key and its delay."""
     engine = open_engine(url, anchor=anchor)
     stop = time.monotonic() + (seconds or 3600)
 
@@ -41,12 +41,14 @@ def write_forever(pipe, *, url, anchor, tasks, clients, run, seconds=None):
             began = time.monotonic()
             try:
                 with transaction(engine, actor=actor) as db_session:
-                    event = NewEvent(kind="input", input="click", count=1, key=key)
-                    append_events(db_session, task_id=task_id, events=[event], actor=actor, now=read_clock())
+                    events = [NewEvent(kind="input", input=kind, count=1, key=f"{key}-{kind}") for kind in kinds]
+                    append_events(db_session, task_id=task_id, events=events, actor=actor, now=read_clock())
             except Exception as error:
                 os.write(pipe, f"ERROR {type(error).__name__} {error}\n".replace("\n", " ").encode() + b"\n")
                 continue
-            os.write(pipe, f"{key} {time.monotonic() - began:.4f}\n".encode())
+            delay = time.monotonic() - began
+            time.sleep(max(0.0, random.uniform(0.5, 1.5) * pace_seconds - delay))
+            os.write(pipe, "".join(f"{key}-{kind} {delay:.4f}\n" for kind in kinds).encode())
 
     threads = [threading.Thread(target=client, args=(number,), daemon=True) for number in range(clients)]
     for thread in threads:
