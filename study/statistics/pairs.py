@@ -131,7 +131,7 @@ def paired_values(frame: pd.DataFrame, *, value: str, case: str, arm: str = "arm
                 f"{int((differing > 1).sum())} cases with two (case {examples})",
                 f"these are not pairs: correct the case numbers, or use a function for unpaired arms; key pairs by ({case}, {column})",
             )
-    wide = frame.set_index([case, arm])[value].unstack(arm).reindex(columns=["manual", "ai"])  # noqa: PD010 - no aggregation wanted
+    wide = frame.set_index([case, arm])[value].unstack(arm).reindex(columns=["manual", "ai"])
     return complete_pairs(wide["manual"].to_numpy(dtype=np.float64), wide["ai"].to_numpy(dtype=np.float64))
 
 
