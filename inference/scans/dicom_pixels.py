@@ -12,6 +12,7 @@ from inference.scans.dicom_header import NATIVE, UNDEFINED
 from inference.scans.dicom_slice import Slice
 
 AIR_HU = -1024
+_BEST_RATIO = 4000  # a blank slice in JPEG 2000 comes to about 1000
 
 
 def frame_bytes(one: Slice) -> int:
@@ -24,6 +25,8 @@ def check_length(one: Slice, size: int) -> None:
     if one.syntax not in NATIVE:
         if one.pixel_length not in (UNDEFINED,) and one.pixel_length > size:
             raise rejected("truncated", "a compressed image is longer than its file")
+        if frame_bytes(one) > _BEST_RATIO * size:
+            raise rejected("truncated", "a compressed image is far too short for the size its header claims")
         return
     need = frame_bytes(one) * (one.frame + 1)
     if one.pixel_length == UNDEFINED or one.pixel_length < need:

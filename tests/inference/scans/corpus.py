@@ -647,6 +647,13 @@ def header_of_46341_squared_compressed(folder: Path) -> Path:
 
 
 @case
+def header_of_30000_squared_compressed(folder: Path) -> Path:
+    data = m.compressed(m.series()[0], "1.2.840.10008.1.2.5")
+    data.Rows = data.Columns = 30000
+    return m.save(data, folder / "IM.dcm", syntax="1.2.840.10008.1.2.5")
+
+
+@case
 def enhanced_of_a_million_frames(folder: Path) -> Path:
     data = m.enhanced()
     data.NumberOfFrames = 1_000_000
