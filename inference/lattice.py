@@ -24,7 +24,7 @@ _TOUCH_6 = _APART.sum(axis=2) == 1
 _IN_18 = np.abs(OFFSETS).sum(axis=1) <= 2
 _FACES = np.abs(OFFSETS).sum(axis=1) == 1
 
-MOST_VOXELS = 4_000_000
+MOST_VOXELS = 1_500_000
 
 
 @dataclass(frozen=True)

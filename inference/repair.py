@@ -158,14 +158,24 @@ def _ends(skeleton: Skeleton) -> list[tuple[Array, Array, float, Array]]:
         for node, points, radius in ((edge.start, edge.points_mm[::-1], edge.radius_mm[::-1]), (edge.end, edge.points_mm, edge.radius_mm)):
             if skeleton.graph.nodes[node].degree != 1 or edge.start == edge.end:
                 continue
-            arc = np.linalg.norm(np.diff(points, axis=0), axis=1)[::-1].cumsum()
-            count = max(2, min(len(points), 1 + int(np.searchsorted(arc, 8.0))))
-            inner = points[-count:]
-            heading = inner[-1] - inner[0]
-            size = float(np.linalg.norm(heading))
-            if size > 1.0:
-                found.append((points[-1], heading / size, float(np.median(radius[-count:])), inner))
+            found += _axis_end(points, radius)
     return found
+
+
+def _axis_end(points: Array, radius: Array) -> list[tuple[Array, Array, float, Array]]:
+    """The end on the axis of a branch: the skeleton's own tip lies on the rim of a cut vessel, a radius beside the axis."""
+    back = np.concatenate((np.linalg.norm(np.diff(points, axis=0), axis=1)[::-1].cumsum()[::-1], [0.0]))
+    width = float(np.median(radius[back <= 10.0]))
+    inner = points[(back >= 1.2 * width) & (back <= 1.2 * width + 8.0)]
+    if len(inner) < 3:
+        inner = points
+    heading = inner[-1] - inner[0]
+    size = float(np.linalg.norm(heading))
+    if size < 1.0:
+        return []
+    heading = heading / size
+    beyond = max(0.0, float((points[-1] - inner[-1]) @ heading))
+    return [(inner[-1] + beyond * heading, heading, width, inner)]
 
 
 def _hu_at(volume: Volume, points_mm: Array) -> Array:

@@ -7,12 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.anatomy import LABELS, NUMBERS
+from inference.geometry import Geometry
 from inference.graph import Skeleton, skeleton_of
+from inference.naming.faces import cut_at_faces
 from inference.naming.midline import Midline, body_scale, find_midline
 from inference.naming.paint import paint
 from inference.naming.rules import Namer
 from inference.naming.tree import tree_of
-from inference.segmentation.result import Segmentation
+from inference.segmentation.result import Repair, Segmentation
 from inference.volume import Volume
 
 Array = npt.NDArray[Any]
@@ -34,16 +36,49 @@ def name_arteries(segmentation: Segmentation, volume: Volume) -> Segmentation:
         With `arteries` filled, and `notes["naming"]` saying what was found. What no rule can name is `unnamed`.
     """
     vessel = (segmentation.vessel != 0) & (segmentation.veins == 0)
-    skeleton = skeleton_of(vessel, volume.geometry)
+    low, high = z_faces_mm(volume.geometry)
+    skeleton = cut_at_faces(skeleton_of(vessel, volume.geometry), low, high)
     labels, notes = name_branches(skeleton, segmentation, volume)
-    arteries = np.zeros(vessel.shape, np.uint8)
-    if skeleton.lattice.geometry.shape == vessel.shape:
-        voxels = paint(skeleton, labels)
-        arteries[tuple(skeleton.lattice.where.T)] = np.where(voxels > 0, voxels, NUMBERS["unnamed"])
-    else:
-        arteries[vessel] = NUMBERS["unnamed"]
+    arteries = _painted(skeleton, labels, vessel, volume.geometry)
     found = [LABELS[number] for number in np.unique(labels) if number > 0]
-    return replace(segmentation, arteries=arteries, notes={**segmentation.notes, "naming": {"found": found, **notes}})
+    return replace(
+        segmentation,
+        arteries=arteries,
+        repairs=tuple(_named(repair, arteries, volume) for repair in segmentation.repairs),
+        notes={**segmentation.notes, "naming": {"found": found, **notes}},
+    )
+
+
+def _named(repair: Repair, arteries: Array, volume: Volume) -> Repair:
+    """The repair with the name of the artery it lies in, where it had none: that of its start, else that of its end."""
+    if repair.artery != "unnamed":
+        return repair
+    index = np.rint(volume.geometry.indices([repair.start_mm, repair.end_mm])).astype(int)
+    index = np.clip(index, 0, np.array(arteries.shape) - 1)
+    labels = [int(arteries[tuple(place)]) for place in index]
+    known = [label for label in labels if label not in (0, NUMBERS["unnamed"])]
+    return replace(repair, artery=LABELS[known[0]]) if known else repair
+
+
+def _painted(skeleton: Skeleton, labels: Array, vessel: Array, geometry: Geometry) -> Array:
+    """Label map of the arteries on the scan's grid; the skeleton's grid may be coarser."""
+    grid, voxels = skeleton.lattice.geometry, paint(skeleton, labels)
+    rough = np.zeros(grid.shape, np.uint8)
+    rough[tuple(skeleton.lattice.where.T)] = np.where(voxels > 0, voxels, NUMBERS["unnamed"])
+    if grid.shape == vessel.shape:
+        return rough
+    where = np.argwhere(vessel)
+    place = np.clip(np.rint(grid.indices(geometry.points(where))).astype(int), 0, np.array(grid.shape) - 1)
+    arteries = np.zeros(vessel.shape, np.uint8)
+    found = rough[tuple(place.T)]
+    arteries[tuple(where.T)] = np.where(found > 0, found, NUMBERS["unnamed"])
+    return arteries
+
+
+def z_faces_mm(geometry: Geometry) -> tuple[float, float]:
+    """z of the lowest and the highest slice. [mm]"""
+    corners = geometry.points([(0, 0, 0), tuple(count - 1 for count in geometry.shape)])
+    return float(corners[:, 2].min()), float(corners[:, 2].max())
 
 
 def name_branches(skeleton: Skeleton, segmentation: Segmentation, volume: Volume) -> tuple[Array, dict[str, Any]]:
@@ -55,8 +90,7 @@ def name_branches(skeleton: Skeleton, segmentation: Segmentation, volume: Volume
     midline, source = find_midline(segmentation.bone, volume.geometry), "bone"
     if midline is None:
         midline, source = find_midline(segmentation.vessel, volume.geometry), "vessels"
-    corners = volume.geometry.points([(0, 0, 0), tuple(n - 1 for n in volume.shape)])
-    low, high = float(corners[:, 2].min()) / scale, float(corners[:, 2].max()) / scale
+    low, high = (face / scale for face in z_faces_mm(volume.geometry))
     middle = Midline(midline.offset_mm / scale, midline.slope) if midline else Midline(float(tree.nodes_mm[:, 0].mean()), 0.0)
     namer = Namer(tree, middle, bottom_mm=low, top_mm=high)
     labels = namer.run()[: len(skeleton.chains)]

@@ -152,9 +152,9 @@ class Namer:
             track = tree.track(path, node)[::-1]
             near = track[arc_of(track) < 45.0]
             drop = float(track[0, 2] - near[:, 2].min())
-            aside = float(np.median(self.midline.left_of(near)))
+            aside = float(np.median(self.midline.left_of(near))) - self.left(node)
             reaches_bottom = track[:, 2].min() < self.bottom_mm + 6.0
-            if drop < (8.0 if reaches_bottom else 15.0) or abs(self.midline.left_of(near)).max() < 5.0:
+            if drop < (8.0 if reaches_bottom else 15.0) or abs(self.midline.left_of(near) - self.left(node)).max() < 5.0:
                 continue
             if near[:, 1].mean() < track[0, 1] - 6.0:
                 continue  # a vertebral artery comes from behind or from the side, never from the front
@@ -451,7 +451,11 @@ class Namer:
         tree = self.tree
         if not self.termini:
             return
-        blocked = set(np.flatnonzero(self.label).tolist())
+        blocked = set(np.flatnonzero(self.label).tolist()) | self._not_anterior()
+        bridge = self._anterior_bridge(blocked)
+        if bridge is not None:
+            self.give("anterior_communicating", [bridge])
+            blocked.add(bridge)
         reach = {side: tree.walk([node], without_branches=blocked, by_length=True)[0] for side, node in self.termini.items()}
         far = np.full(len(tree.nodes_mm), np.inf)
         right, left = reach.get("r", far), reach.get("l", far)
@@ -469,8 +473,40 @@ class Namer:
             else:
                 start = "r" if right[ends].min() <= left[ends].min() else "l"
                 self.give(f"anterior_cerebral_{start}", [number])
-        if bridges:
+        if bridges and bridge is None:
             self.give("anterior_communicating", [number for _, number in sorted(bridges)[:1]])
+
+    def _not_anterior(self) -> set[int]:
+        """Branches too far aside for an anterior cerebral artery, or on a side whose carotid terminus is not known."""
+        signs = {"l": 1.0, "r": -1.0}
+        unknown = [signs[side] for side in SIDES if side not in self.termini]
+        found = set()
+        for number, branch in enumerate(self.tree.branches):
+            left = self.midline.left_of(branch.points_mm)
+            astray = any(float(np.median(sign * left)) > 5.0 for sign in unknown)
+            if float(np.abs(left).max()) > 32.0 or astray:
+                found.add(number)
+        return found
+
+    def _anterior_bridge(self, blocked: set[int]) -> int | None:
+        """The short branch across the midline whose ends hang on different termini when it is taken away."""
+        tree, best = self.tree, (12.0, -1)
+        if len(self.termini) < 2:
+            return None
+        for number, branch in enumerate(tree.branches):
+            way = tree.nodes_mm[branch.end] - tree.nodes_mm[branch.start]
+            across = abs(float(way[0])) >= 0.6 * float(np.linalg.norm(way))
+            if number in blocked or branch.jump or not across or branch.length_mm >= best[0]:
+                continue
+            if float(np.abs(self.midline.left_of(branch.points_mm)).max()) > 14.0:
+                continue
+            left_end, right_end = (branch.end, branch.start) if way[0] > 0 else (branch.start, branch.end)
+            shut = blocked | {number}
+            cost = {side: tree.walk([node], without_branches=shut, by_length=True)[0] for side, node in self.termini.items()}
+            fed = cost["l"][left_end] < 60.0 and cost["r"][right_end] < 60.0
+            if fed and cost["l"][left_end] < cost["r"][left_end] and cost["r"][right_end] < cost["l"][right_end]:
+                best = (branch.length_mm, number)
+        return best[1] if best[1] >= 0 else None
 
     def _at_terminus(self, branch: Branch) -> bool:
         """Whether a branch runs from a carotid terminus to a free end."""

@@ -203,6 +203,14 @@ def _component(count: int, branches: list[Branch]) -> Array:
     return np.array([root(node) for node in range(count)])
 
 
+def _are_one_trunk(branches: list[Branch], degree: Array, end: int, near: int, gap: Array) -> bool:
+    """Whether two ends of one piece are a trunk that is cut: both free, both wide, of like width, and not back to back."""
+    if degree[near] > 1 or float(-gap @ _outward(branches, near)) < 0.3 * float(np.linalg.norm(gap)):
+        return False
+    width = [branch.radius_mm for node in (end, near) for branch in branches if node in (branch.start, branch.end)]
+    return min(width) >= 0.8 and max(width) <= 1.8 * min(width)
+
+
 def _jumps(nodes: Array, degree: Array, branches: list[Branch]) -> list[Branch]:
     """From every end to the nearest node of another piece that lies ahead of it."""
     if len(nodes) < 2:
@@ -213,9 +221,9 @@ def _jumps(nodes: Array, degree: Array, branches: list[Branch]) -> list[Branch]:
         for near in tree.query_ball_point(nodes[end], JUMP_MM):
             gap = nodes[near] - nodes[end]
             size = float(np.linalg.norm(gap))
-            if near == end or size < 1e-6 or float(gap @ heading) < 0.5 * size:
+            if near == end or size < 1e-6 or float(gap @ heading) < 0.3 * size:
                 continue
-            if piece[near] == piece[end] and (degree[near] > 1 or float(-gap @ _outward(branches, near)) < 0.7 * size):
-                continue  # within one piece only two ends that face each other are taken for a gap
+            if piece[near] == piece[end] and not _are_one_trunk(branches, degree, int(end), int(near), gap):
+                continue
             found.append(Branch(int(end), int(near), size, 0.5, np.stack([nodes[end], nodes[near]]), jump=True))
     return found
