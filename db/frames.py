@@ -8,7 +8,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from db.durations import COLUMNS, inputs, task_times
-from db.tables import Account, Case, Event, ImageSet, Rating, Reading, Site, Task
+from db.tables import Account, Case, Event, ImageSet, Observation, Rating, Reading, Site, Task
 
 TASKS = [
     "site", "case", "technologist", "arm", "period", "sequence", "started_at", "elapsed_seconds", "hands_on_seconds",
@@ -65,6 +65,8 @@ def task_details(
     times = task_times(log, idle_seconds=idle_seconds)
     tasks = tasks.merge(times, how="left", left_on="task", right_index=True)
     instruments = tasks.set_index("task")["instrument"]
+    if (instruments == "observer").any():
+        log = pd.concat([log, _observed(db_session, study_id=study_id)], ignore_index=True)
     counted = pd.DataFrame(
         {
             "clicks": inputs(log, instruments),
@@ -80,6 +82,21 @@ def task_details(
     unexplained = ~finished & tasks["missing_reason"].isna()
     tasks.loc[unexplained, "missing_reason"] = tasks.loc[unexplained, "state"]
     return tasks
+
+
+def _observed(db_session: Session, *, study_id: str) -> pd.DataFrame:
+    """Inputs tallied by the first observer of each task; a second observer's are for agreement only. Slips are left out."""
+    statement = (
+        select(Event.task_id, Event.observation_id, Event.key, Event.kind, Event.detail, Event.input, Event.count, Event.source)
+        .join(Task, col(Task.id) == Event.task_id)
+        .join(Observation, col(Observation.id) == Event.observation_id)
+        .where(Task.study_id == study_id, Task.instrument == "observer")
+        .order_by(Observation.started_at, Event.id)
+    )
+    frame = _frame(db_session, statement, ["task", "observation", "key", "kind", "detail", "input", "count", "source"])
+    slips = {detail["undone"] for detail in frame.loc[frame["kind"] == "undo", "detail"]}
+    first = frame["task"].map(frame.groupby("task")["observation"].first())
+    return frame[(frame["observation"] == first) & ~frame["key"].isin(slips)].reindex(columns=COLUMNS)
 
 
 def tasks(db_session: Session, *, study_id: str) -> pd.DataFrame:

@@ -53,8 +53,11 @@ def create_account(
     site_id: str | None = None,
     must_change_password: bool = False,
     code: str | None = None,
+    oidc_subject: str | None = None,
 ) -> Account:
     """A new account; `code` (P001, ...) stands for the person in tables and exports.
+
+    `oidc_subject` lets the person whom the identity provider knows under it sign in without a password.
 
     Raises
     ------
@@ -71,6 +74,7 @@ def create_account(
         {
             "name": name, "code": code or f"P{number:03d}", "display_name": display_name or name, "site_id": site_id, "created_at": now,
             "password_hash": hash_password(password) if password is not None else None, "must_change_password": must_change_password,
+            "oidc_subject": oidc_subject,
         }
     )  # fmt: skip
     db_session.add(account)

@@ -56,6 +56,7 @@ def add(
     display_name: Annotated[str, typer.Option(help="Name printed under signatures.")] = "",
     site: Annotated[str | None, typer.Option(help="Code of the site.")] = None,
     study: Annotated[str | None, typer.Option(help="Roles hold in this study only.")] = None,
+    oidc_subject: Annotated[str | None, typer.Option(help="Subject at the identity provider, instead of a password.")] = None,
     password_stdin: FromStdin = False, home: Home = None, as_: As = None, as_json: Json = False,
 ) -> int:  # fmt: skip
     """Add an account. Example: gilbreth users add anna --role reader"""
@@ -67,13 +68,13 @@ def add(
     from study.studies import find_study
 
     opened, actor = _open(home, as_)
-    password, shown = _password(password_stdin)
+    password, shown = (None, None) if oidc_subject else _password(password_stdin)
     with transaction(opened.engine, actor=actor) as db_session:
         site_id = get_site(db_session, code=site).id if site else None
         study_id = find_study(db_session, study=study).id if study else None
         account = create_account(
             db_session, name=name, password=password, display_name=display_name, site_id=site_id, now=utc_now(),
-            must_change_password=shown is not None,
+            must_change_password=shown is not None, oidc_subject=oidc_subject,
         )  # fmt: skip
         for each in role or []:
             grant_role(db_session, account=account, role=each, actor=actor, now=utc_now(), study_id=study_id)

@@ -2,6 +2,7 @@
 
 from study.recording.events import Appended, NewEvent, append_events
 from study.recording.leases import release_lease, renew_lease, take_lease
+from study.recording.observations import end_observation, start_observation, undo_slip
 from study.recording.tasks import (
     OpenTask,
     WorklistEntry,
@@ -23,6 +24,7 @@ __all__ = [
     "WorklistEntry",
     "abort_task",
     "append_events",
+    "end_observation",
     "finish_task",
     "hand_over_task",
     "issue_token",
@@ -30,9 +32,11 @@ __all__ = [
     "plan_task",
     "release_lease",
     "renew_lease",
+    "start_observation",
     "sweep_lost_tasks",
     "take_lease",
     "token_holder",
+    "undo_slip",
     "undo_task",
     "worklist",
 ]
