@@ -12,6 +12,10 @@ FOLDER = Path(__file__).parent / "app_pages"
 RESULTS = ("investigator", "manager", "monitor")
 # file, section, icon, roles that open it
 PAGES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ("worklist", "nav.work", ":material/list:", ("technologist",)),
+    ("task", "nav.work", ":material/timer:", ("technologist",)),
+    ("queue", "nav.work", ":material/list:", ("reader",)),
+    ("reading", "nav.work", ":material/visibility:", ("reader",)),
     ("headline", "nav.results", ":material/compare_arrows:", RESULTS),
     ("minutes", "nav.results", ":material/schedule:", RESULTS),
     ("clicks", "nav.results", ":material/ads_click:", RESULTS),
@@ -32,5 +36,6 @@ def pages_for(person: Person) -> tuple[dict[str, list[Any]], dict[str, str]]:
         first = not roles
         page = st.Page(FOLDER / f"{name}.py", title=text(f"page.{name}"), icon=icon, url_path=name, default=first)
         sections.setdefault(text(section), []).append(page)
+        st.session_state.setdefault("pages", {})[name] = page
         roles["" if first else name] = role
     return sections, roles

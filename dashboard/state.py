@@ -30,6 +30,16 @@ def reconstructions() -> Path:
     return server_home().path / "reconstructions"
 
 
+def images() -> Path:
+    """Folder of the image sets that readers see."""
+    return server_home().images
+
+
+def page(name: str) -> Any:
+    """A page of this run's navigation, for links from one page to another."""
+    return st.session_state["pages"][name]
+
+
 def text(key: str) -> str:
     """A sentence in the language of the signed-in account."""
     return lookup(key, language=st.session_state.get("language", "en"))

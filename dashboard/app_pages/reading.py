@@ -1,0 +1,18 @@
+"""Reading: frames on the left, the form of the protocol on the right; every change is saved, submitting signs."""
+
+import streamlit as st
+
+from dashboard import reading, state
+from dashboard.state import text
+
+view = reading.current()
+if view is None:
+    st.info(text("reading.none"))
+    st.page_link(state.page("queue"), label=text("page.queue"), icon=":material/list:")
+    st.stop()
+left, right = st.columns([3, 2])
+with left:
+    reading.viewer(view)
+    reading.problem(view)
+with right:
+    reading.form(view)

@@ -1,0 +1,19 @@
+"""Task: the case on the desk. AI arm: look, accept. Manual arm: the steps, and the pictures to hand in."""
+
+import streamlit as st
+
+from dashboard import desk, state, work
+from dashboard.state import text
+
+st.title(text("page.task"))
+task = work.running_task()
+if task is None:
+    st.info(text("task.none"))
+    st.page_link(state.page("worklist"), label=text("page.worklist"), icon=":material/list:")
+    st.stop()
+if task.read_only:
+    st.warning(text("strip.read_only"))
+if task.arm == "ai":
+    desk.review(task)
+else:
+    desk.manual(task)

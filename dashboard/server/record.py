@@ -1,0 +1,94 @@
+"""`POST /record`: what the recorder sends. Checked for sign-in, origin, size, rate and lease; stored once however often it comes."""
+
+import json
+import time
+from collections import defaultdict, deque
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from dashboard.server.home import COOKIE, server_home
+from dashboard.server.sign_in_page import same_origin
+from db.base import utc_now
+from db.engine import snapshot, transaction
+from study.clock import read_clock
+from study.errors import Forbidden, StudyError
+from study.recording.events import NewEvent, append_events
+from study.recording.leases import renew_lease
+from study.sign_in import Person, touch, who_is
+
+LARGEST_BODY = 256 * 1024
+MOST_REQUESTS, PER_SECONDS = 60, 10.0
+FIELDS = ("kind", "key", "input", "area", "count", "span_seconds", "reason", "client", "client_offset_seconds")
+ALLOWED = {"pause", "resume", "input", "tool", "lap", "ai_wait", "ai_ready", "correction", "hidden", "visible", "note", "finish", "abort"}
+_recent: dict[str, deque[float]] = defaultdict(deque)
+
+
+async def record(request: Request) -> Response:
+    """Append a batch of events to the sender's own task; an empty batch is a heartbeat that keeps the lease."""
+    if not same_origin(request):
+        return _refusal(403, "this must be sent from Gilbreth's own page")
+    if int(request.headers.get("content-length") or 0) > LARGEST_BODY:
+        return _refusal(413, "too much at once")
+    body = await request.body()
+    if len(body) > LARGEST_BODY:
+        return _refusal(413, "too much at once")
+    token = request.cookies.get(COOKIE)
+    person = await run_in_threadpool(_person, token)
+    if person is None:
+        return _refusal(401, "sign in first")
+    if not _within_rate(person.session_id):
+        return _refusal(429, "too many requests")
+    try:
+        content = json.loads(body)
+        task, holder, events = str(content["task"]), str(content["holder"])[:64], [_event(item) for item in content["events"]]
+    except (ValueError, KeyError, TypeError):
+        return _refusal(400, "malformed")
+    try:
+        return await run_in_threadpool(_store, person, token or "", task, holder, events)
+    except Forbidden as error:
+        return _refusal(409, str(error))
+    except StudyError as error:
+        return _refusal(422, str(error))
+
+
+def _person(token: str | None) -> Person | None:
+    with snapshot(server_home().engine) as db_session:
+        return who_is(db_session, token=token, now=utc_now())
+
+
+def _within_rate(session_id: str) -> bool:
+    recent, now = _recent[session_id], time.monotonic()
+    while recent and now - recent[0] > PER_SECONDS:
+        recent.popleft()
+    recent.append(now)
+    return len(recent) <= MOST_REQUESTS
+
+
+def _event(item: dict[str, Any]) -> NewEvent:
+    if item.get("kind") not in ALLOWED:
+        raise ValueError(item.get("kind"))
+    return NewEvent(**{name: item[name] for name in FIELDS if item.get(name) is not None})
+
+
+def _store(person: Person, token: str, task: str, holder: str, events: list[NewEvent]) -> Response:
+    now = read_clock()
+    with transaction(server_home().engine, actor=person.acting("technologist")) as db_session:
+        if not events:
+            held = renew_lease(db_session, task_id=task, holder=holder, now=now)
+            return JSONResponse({"held": held})
+        done = append_events(db_session, task_id=task, events=events, actor=person.acting("technologist"), now=now, holder=holder)
+        renew_lease(db_session, task_id=task, holder=holder, now=now)
+        if any(event.kind in ("input", "lap", "resume", "finish") for event in events):
+            touch(db_session, token=token, now=now.at)
+    return JSONResponse({"new": done.new, "repeated": done.repeated, "state": done.state})
+
+
+def _refusal(status: int, reason: str) -> JSONResponse:
+    return JSONResponse({"reason": reason}, status_code=status)
+
+
+ROUTES = [Route("/record", record, methods=["POST"])]

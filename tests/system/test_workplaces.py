@@ -1,0 +1,179 @@
+"""A technologist's and a reader's day in a real browser: counted exactly, nothing lost, nothing told."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlmodel import select
+
+from db import frames
+from db.engine import snapshot
+from db.tables import Event, Study, Task
+from study.home import Home, open_home
+from tests.system.browser import chromium, serving, settle, sign_in
+from tests.system.conftest import PASSWORD
+from tests.system.workplaces import reconstruction, running_study
+
+pytestmark = [pytest.mark.system, pytest.mark.browser, pytest.mark.timeout(600)]
+HIDE = """hidden => { Object.defineProperty(document, 'hidden', {configurable: true, get: () => hidden});
+document.dispatchEvent(new Event('visibilitychange')); }"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    place = running_study(tmp_path / "home", cases=6)
+    place.close()
+    for number in range(1, 7):
+        reconstruction(tmp_path / "home", f"C{number:05d}")
+    return tmp_path / "home"
+
+
+def consent(page: Any) -> None:
+    settle(page)
+    button = page.get_by_role("button", name="I have read this and agree")
+    if button.count():
+        button.click()
+        settle(page)
+
+
+def open_case(page: Any) -> None:
+    page.get_by_role("button", name="Open", exact=True).first.click()
+    page.locator(".strip .finish").wait_for(timeout=30_000)
+    settle(page)
+
+
+def counts(home: Path, task_id: str) -> dict[str, int]:
+    place = open_home(home)
+    with snapshot(place.engine) as db_session:
+        found: dict[str, int] = {}
+        for event in db_session.exec(select(Event).where(Event.task_id == task_id, Event.kind == "input")):
+            found[str(event.input)] = found.get(str(event.input), 0) + int(event.count or 0)
+    place.close()
+    return found
+
+
+def last_task(home: Path) -> Task:
+    place = open_home(home)
+    with snapshot(place.engine) as db_session:
+        started = select(Event.task_id).where(Event.kind == "start").order_by(Event.id.desc()).limit(1)  # type: ignore[union-attr]
+        task = db_session.get_one(Task, db_session.exec(started).one())
+    place.close()
+    return task
+
+
+def wait_for_state(home: Path, task_id: str, state: str) -> None:
+    place = open_home(home)
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        with snapshot(place.engine) as db_session:
+            if db_session.get_one(Task, task_id).state == state:
+                place.close()
+                return
+        time.sleep(0.3)
+    raise AssertionError(f"the task never became {state}")
+
+
+def times(home: Path, case: str, arm: str) -> Any:
+    place: Home = open_home(home)
+    with snapshot(place.engine) as db_session:
+        study = db_session.exec(select(Study)).one()
+        rows = frames.task_details(db_session, study_id=study.id)
+    place.close()
+    return rows[(rows["case"] == case) & (rows["arm"] == arm)].iloc[0]
+
+
+def test_clicks_drags_keys_pauses_and_hidden_tabs_are_counted_as_they_were_done(home: Path) -> None:
+    with serving(home) as address, chromium() as context:
+        page = context.new_page()
+        sign_in(page, address, name="tess", password=PASSWORD)
+        consent(page)
+        open_case(page)
+        task = last_task(home)
+        heading = page.get_by_role("heading").first
+        for _ in range(5):
+            heading.click()
+        page.locator(".strip .pause").click()  # the strip's own buttons never count
+        began = time.perf_counter()
+        heading.click()  # while paused: not counted
+        page.wait_for_timeout(1500)
+        page.locator(".strip .pause").click()
+        paused = time.perf_counter() - began
+        page.mouse.move(500, 400)
+        page.mouse.down()
+        page.mouse.move(620, 430, steps=5)
+        page.mouse.up()
+        heading.click()
+        page.keyboard.press("a")
+        page.evaluate(HIDE, True)
+        page.wait_for_timeout(400)
+        page.evaluate(HIDE, False)
+        for _ in range(3):
+            heading.click()
+        page.locator(".strip .finish").click()
+        wait_for_state(home, task.id, "finished")
+    found = counts(home, task.id)
+    assert found.get("click", 0) == 9
+    assert found.get("drag", 0) == 1
+    assert found.get("key", 0) == 1
+    row = times(home, "C00001", task.arm)
+    assert row["pause_seconds"] == pytest.approx(paused, abs=0.25)
+
+
+def test_a_reload_and_a_closed_tab_lose_no_click(home: Path) -> None:
+    with serving(home) as address, chromium() as context:
+        page = context.new_page()
+        sign_in(page, address, name="tess", password=PASSWORD)
+        consent(page)
+        open_case(page)
+        task = last_task(home)
+        page.get_by_role("heading").first.click()
+        page.get_by_role("heading").first.click()
+        page.reload()  # at once: the two clicks leave by beacon or wait on disk
+        page.locator(".strip .finish").wait_for(timeout=30_000)
+        settle(page)
+        page.get_by_role("heading").first.click()
+        page.close()
+        other = context.new_page()
+        other.goto(address)
+        other.locator(".strip .finish").wait_for(timeout=30_000)
+        settle(other)
+        other.get_by_role("heading").first.click()
+        other.wait_for_timeout(4000)
+        other.locator(".strip .finish").click()
+        wait_for_state(home, task.id, "finished")
+    assert counts(home, task.id).get("click", 0) == 4
+
+
+def test_a_cut_network_keeps_the_events_and_sends_them_later(home: Path) -> None:
+    with serving(home) as address, chromium() as context:
+        page = context.new_page()
+        sign_in(page, address, name="tess", password=PASSWORD)
+        consent(page)
+        open_case(page)
+        task = last_task(home)
+        context.route("**/record", lambda route: route.abort())
+        for _ in range(4):
+            page.get_by_role("heading").first.click()
+        page.locator(".strip .light.offline").wait_for(timeout=15_000)
+        context.unroute("**/record")
+        page.locator(".strip .light.open").wait_for(timeout=15_000)
+        page.locator(".strip .finish").click()
+        wait_for_state(home, task.id, "finished")
+    assert counts(home, task.id).get("click", 0) == 4
+
+
+def test_a_second_tab_only_shows_the_task(home: Path) -> None:
+    with serving(home) as address, chromium() as context:
+        page = context.new_page()
+        sign_in(page, address, name="tess", password=PASSWORD)
+        consent(page)
+        open_case(page)
+        other = context.new_page()
+        other.goto(address)
+        other.locator(".strip").wait_for(timeout=30_000)
+        settle(other)
+        assert other.locator(".strip .finish").is_disabled()
+        other.get_by_role("heading").first.click()
+        other.wait_for_timeout(4000)
+        assert counts(home, last_task(home).id).get("click", 0) == 0

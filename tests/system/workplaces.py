@@ -1,0 +1,64 @@
+"""A home with a running study, people and drawn cases, for tests of the workplaces."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from db.audit import Actor
+from db.base import utc_now
+from db.engine import transaction
+from study.accounts import create_account, find_account, grant_role
+from study.allocation import make_key, reveal, seal_list
+from study.enrolment import enrol_case, get_site, plan_case
+from study.home import Home, open_home
+from study.protocol import load_protocol
+from study.studies import activate_study, create_study
+from tests.system.conftest import PASSWORD
+
+PEOPLE = {"tess": "technologist", "rita": "reader", "rob": "reader", "ines": "investigator"}
+
+
+def running_study(folder: Path, *, cases: int) -> Home:
+    """A paired study in state *active* with `cases` cases drawn for the technologist `tess`."""
+    place = open_home(folder)
+    now = utc_now()
+    with transaction(place.engine) as db_session:
+        for name, role in PEOPLE.items():
+            account = create_account(db_session, name=name, password=PASSWORD, display_name=name.capitalize(), now=now)
+            grant_role(db_session, account=account, role=role, actor=Actor(), now=now)
+    with transaction(place.engine) as db_session:
+        ines = find_account(db_session, name="ines")
+        actor = Actor("ines", "investigator", ines.id)
+        get_site(db_session, code="S1")
+        study = create_study(db_session, protocol=load_protocol("head_neck_cta"), actor=actor, now=now)
+        key = make_key(folder / "keys" / "allocation.key")
+        seal_list(db_session, study=study, key=key, now=now, seed=1)
+        activate_study(db_session, study=study, actor=actor, now=now)
+    with transaction(place.engine, actor=actor) as db_session:
+        tess, site = find_account(db_session, name="tess"), get_site(db_session, code="S1")
+        for number in range(cases):
+            strata = {"priority": "elective"}
+            enrolled = enrol_case(db_session, study=study, site=site, pseudonym=f"{number:064x}", actor=actor, now=now, strata=strata)
+            drawn = reveal(db_session, case=enrolled.case, key=key, actor=actor, now=now)
+            plan_case(db_session, case=enrolled.case, revealed=drawn, now=now, technologist_id=tess.id)
+    return place
+
+
+def reconstruction(folder: Path, case: str) -> Path:
+    """A tiny finished reconstruction of a case: 36 MIP and 36 VR frames and its record."""
+    out = folder / "reconstructions" / case
+    for view in ("mip", "vr"):
+        (out / view).mkdir(parents=True)
+        for angle in range(0, 360, 10):
+            array = np.zeros((96, 96), np.uint8)
+            array[20:76, 30 + angle // 20 : 50 + angle // 20] = 200
+            Image.fromarray(array).save(out / view / f"rotate_{angle:03d}.png")
+    record = {
+        "qc": {"verdict": "accept", "findings": []}, "model": {"name": "rules", "version": "1", "sha256": "0" * 64}, "device": "cpu",
+        "engine": "numba", "method": "threshold", "gilbreth": "0", "vessels": [], "outputs": [],
+        "stages": [{"name": "segment", "seconds": 1.5, "peak_rss_mb": 100.0}],
+    }  # fmt: skip
+    (out / "case.json").write_text(json.dumps(record))
+    return out
