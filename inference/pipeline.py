@@ -196,13 +196,20 @@ def _find(module: str, name: str) -> Callable[..., Any] | None:
 
 def _engine(segmentation: Segmentation, method: str) -> dict[str, Any]:
     """Device, engine and model of the record; a method without a network is known by the checksum of its rules."""
-    from inference.segmentation.threshold import ThresholdSettings, settings_sha256
-
     notes = segmentation.notes
-    rules = {"name": f"gilbreth-{method}", "version": "1", "sha256": settings_sha256(ThresholdSettings())}
     model = notes.get("model")
     return {
         "device": notes.get("device", "cpu"),
         "engine": notes.get("engine", "numba"),
-        "model": model if isinstance(model, dict) else rules,
+        "model": model if isinstance(model, dict) else {"name": f"gilbreth-{method}", "version": "1", "sha256": _rules(method)},
     }
+
+
+def _rules(method: str) -> str:
+    from inference.segmentation.threshold import ThresholdSettings, settings_sha256
+
+    if method == "subtraction":
+        from inference.segmentation.subtraction import SubtractionSettings
+
+        return settings_sha256(SubtractionSettings())
+    return settings_sha256(ThresholdSettings())

@@ -130,10 +130,10 @@ def _hit(field, distance, z, y, x, dy, dx, limit):  # type: ignore[no-untyped-de
         value = _sample(field, z, py, px)
         if value >= LEVEL:
             if before > 0:  # linear between the last two samples
-                return t - np.float32(0.5) * (value - LEVEL) / max(value - before, np.float32(1e-3))
+                return t - np.float32(0.75) * (value - LEVEL) / max(value - before, np.float32(1e-3))
             return t
         before = value
-        t += np.float32(0.5)
+        t += np.float32(0.75)
     return np.float32(-1)
 
 
@@ -214,7 +214,7 @@ def _smooth_edges(vf, vd, vh, vp, vc, bf, bd, bh, bp, bc, c, s, pixel, field_mm,
             here = depth[row, column]
             across = max(abs(depth[row, column - 1] - here), abs(depth[row, column + 1] - here))
             far = max(across, abs(depth[row - 1, column] - here), abs(depth[row + 1, column] - here))
-            if far > 3 * pixel:
+            if far > 5 * pixel:
                 total = np.zeros(3, np.float32)
                 for ray in range(4):
                     u = (column - (columns - 1) * np.float32(0.5) + (ray % 2) * np.float32(0.5) - np.float32(0.25)) * pixel

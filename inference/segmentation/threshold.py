@@ -15,6 +15,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -110,7 +111,7 @@ def segment_threshold(volume: Volume, *, settings: ThresholdSettings | None = No
     return Segmentation(full_vessel, zero, full_bone, zero, notes={"method": "threshold", **notes, **asdict(settings)})
 
 
-def settings_sha256(settings: ThresholdSettings) -> str:
+def settings_sha256(settings: Any) -> str:
     """SHA-256 of the rules, which stands in the case record where a network's weights would."""
     rules = json.dumps({**asdict(LumenSettings()), **asdict(settings)}, sort_keys=True)
     return hashlib.sha256(rules.encode()).hexdigest()
