@@ -145,3 +145,70 @@ def region_heat_map(rates: pd.DataFrame, *, title: str) -> go.Figure:
         hovertemplate="%{y}, %{x}: %{text}<extra></extra>",
     )
     return _dressed(figure, title=title, y="")
+
+
+def arm_distribution(values: dict[str, "pd.Series[float]"], *, title: str, unit: str, points: int = 400) -> go.Figure:
+    """Box of one measure for each arm, however many tasks; single tasks are drawn up to `points` per arm."""
+    figure = go.Figure()
+    for arm, series in values.items():
+        known = series.dropna().astype(float)
+        if known.empty:
+            continue
+        low, middle, high = (float(value) for value in known.quantile([0.25, 0.5, 0.75]))
+        reach = 1.5 * (high - low)
+        inside = known[(known >= low - reach) & (known <= high + reach)]
+        name = f"{NAMES[arm]} (n = {len(known)})"
+        ends = {"lowerfence": [round(float(inside.min()), 3)], "upperfence": [round(float(inside.max()), 3)]}
+        figure.add_box(
+            x=[name], q1=[low], median=[middle], q3=[high], **ends, name=name, marker_color=COLOURS[arm], line_width=1.5, showlegend=False,
+            width=0.4,
+        )  # fmt: skip
+        shown = known.sort_values().iloc[:: max(1, -(-len(known) // points))].round(3).tolist()
+        marker = {"size": 4, "opacity": 0.35, "color": COLOURS[arm]}
+        figure.add_scatter(x=[name] * len(shown), y=shown, mode="markers", marker=marker, showlegend=False, name=name)
+    return _dressed(figure, title=title, y=unit)
+
+
+def ratio_forest(rows: Sequence[tuple[str, float, float, float]], *, title: str, label: str, neutral: float = 1.0) -> go.Figure:
+    """Labelled effects `(name, estimate, low, high)` around the value of no effect."""
+    figure = go.Figure()
+    for name, estimate, low, high in reversed(rows):
+        bars = {"type": "data", "symmetric": False, "array": [high - estimate], "arrayminus": [estimate - low], "thickness": 2, "width": 6}
+        figure.add_scatter(
+            x=[estimate], y=[name], error_x=bars, mode="markers", marker={"size": 10, "symbol": "square", "color": COLOURS["ai"]},
+            showlegend=False, hovertemplate=f"{estimate:.3f} ({low:.3f} to {high:.3f})<extra></extra>",
+        )  # fmt: skip
+    figure.add_vline(x=neutral, line_width=1, line_color="#888")
+    figure = _dressed(figure, title=title, y="")
+    figure.update_xaxes(title=label, showgrid=True, gridcolor=GRID)
+    return figure.update_layout(height=130 + 34 * len(rows))
+
+
+def reason_bars(reasons: pd.DataFrame, *, title: str) -> go.Figure:
+    """Failed ratings by reason and arm; columns `reason`, `manual`, `ai`."""
+    figure = go.Figure()
+    for arm in ("manual", "ai"):
+        names = [str(name).replace("_", " ") for name in reasons["reason"]]
+        figure.add_bar(x=names, y=reasons[arm].tolist(), name=NAMES[arm], marker_color=COLOURS[arm])
+    figure = _dressed(figure, title=title, y="Failed ratings")
+    return figure.update_layout(barmode="group", legend={"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"})
+
+
+def course(lines: dict[str, tuple[list[float], list[float]]], *, title: str, x: str, y: str, switch: float | None = None) -> go.Figure:
+    """A line per arm, `(x, y)` each; a vertical line marks a switch."""
+    figure = go.Figure()
+    for arm, (across, up) in lines.items():
+        colour = COLOURS.get(arm, "#009E73")
+        figure.add_scatter(
+            x=across,
+            y=up,
+            mode="lines+markers",
+            name=NAMES.get(arm, arm),
+            line={"color": colour, "width": 2},
+            marker={"size": 6, "color": colour},
+        )
+    if switch is not None:
+        figure.add_vline(x=switch, line_dash="dash", line_color="#D55E00")
+    figure = _dressed(figure, title=title, y=y)
+    figure.update_xaxes(title=x)
+    return figure.update_layout(legend={"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"})

@@ -1,0 +1,1 @@
+"""Reporting checklists, as data: STAMP, CONSORT-AI and DECIDE-AI."""
