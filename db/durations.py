@@ -78,6 +78,8 @@ def task_times(events: pd.DataFrame, *, idle_seconds: Sequence[float] = (30.0, 6
     columns = ["started_at", "elapsed_seconds", "pause_seconds", "ai_wait_seconds", "hands_on_seconds", *names]
     if events.empty:
         return pd.DataFrame(columns=columns, index=pd.Index([], name="task"))
+    codes, names_of = pd.factorize(events["task"])  # numbers group several times faster than texts
+    events = events.assign(task=codes)
     line = _inside(events.assign(position=positions(events)))
     task = line["task"]
     step = line["position"].groupby(task).diff().fillna(0.0)
@@ -95,7 +97,8 @@ def task_times(events: pd.DataFrame, *, idle_seconds: Sequence[float] = (30.0, 6
     line["worked"] = step.where(working, 0.0).groupby(task).cumsum()
     for rule, name in zip(idle_seconds, names, strict=True):
         sums[name] = _active(line, rule)
-    return sums.assign(started_at=line.groupby("task")["at"].first()).reindex(events["task"].unique())[columns].rename_axis("task")
+    sums = sums.assign(started_at=line.groupby("task")["at"].first()).reindex(range(len(names_of)))[columns]
+    return sums.set_axis(pd.Index(names_of, name="task"))
 
 
 def _inside(line: pd.DataFrame) -> pd.DataFrame:
