@@ -248,6 +248,17 @@ class Namer:
         for side, path in paths.items():
             self.spines[f"posterior_cerebral_{side}"] = path[len(trunk) :]
             self.give(f"posterior_cerebral_{side}", path[len(trunk) :])
+            self.give(f"posterior_cerebral_{side}", self._single_ends(path[len(trunk) + 1 :]))
+
+    def _single_ends(self, spine: list[int]) -> list[int]:
+        """Branches that leave a path and end freely, 20 mm or longer."""
+        tree, found = self.tree, []
+        for node in self.nodes_in(spine):
+            for number in tree.at[node]:
+                branch = tree.branches[number]
+                if not branch.jump and tree.degree[branch.other(node)] == 1 and branch.length_mm > 20.0:
+                    found.append(number)
+        return found
 
     def _midline_trunk(self, path: list[int]) -> list[int]:
         """The first branches of a path, as long as they stay within 6 mm of the midline of the confluence."""
@@ -335,7 +346,7 @@ class Namer:
             return
         nodes = tree.nodes_of(path, leaf)
         terminus = int(np.linalg.norm(tree.nodes_mm[nodes] - goal, axis=1).argmin())
-        parts = tree.side_parts(path, blocked=named | self._posterior_branches())
+        parts = tree.side_parts(path, blocked=named | self._posterior_branches(), rivals=self.roots)
         self.give(f"middle_cerebral_{side}", path[terminus:])
         for node in nodes[terminus + 1 :]:
             self.give(f"middle_cerebral_{side}", parts.get(node, []))
@@ -356,7 +367,7 @@ class Namer:
     def _split_carotid(self, side: str, spine: list[int], leaf: int) -> None:
         """Terminus and bifurcation on a way to the front; names common, internal, external, middle and anterior."""
         nodes = self.tree.nodes_of(spine, leaf)
-        parts = self.tree.side_parts(spine, blocked=self._posterior_branches() | self.named("aortic_arch"))
+        parts = self.tree.side_parts(spine, blocked=self._posterior_branches() | self.named("aortic_arch"), rivals=self.roots)
         terminus = self._terminus(side, nodes, parts)
         if terminus is None:
             return
@@ -589,12 +600,16 @@ class Namer:
         """Side branches take the name of the artery they hang on where that is the custom; the rest stays unnamed."""
         tree = self.tree
         custom = [NUMBERS[f"{name}_{side}"] for name in GROWS_ALONG for side in SIDES]
+        named = self.nodes_in(np.flatnonzero(self.label).tolist())
+        strange = set(self.roots) - named
+        cost, by = tree.walk(sorted(named | strange), without_branches=set(np.flatnonzero(self.label).tolist()))
+        owner = tree.roots_of(sorted(named | strange), cost, by)
         changed = True
         while changed:
             changed = False
             for number, branch in enumerate(tree.branches):
-                if self.label[number] or branch.jump:
-                    continue
+                if self.label[number] or branch.jump or {int(owner[branch.start]), int(owner[branch.end])} & strange:
+                    continue  # a vessel that comes into the field by itself and only touches a named one
                 around = {int(self.label[other]) for node in (branch.start, branch.end) for other in tree.at[node] if self.label[other]}
                 if len(around) == 1 and next(iter(around)) in custom:
                     self.label[number] = next(iter(around))

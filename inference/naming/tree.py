@@ -115,7 +115,7 @@ class VesselTree:
             parts.append(branch.points_mm if branch.start == first else branch.points_mm[::-1])
         return np.concatenate(parts) if parts else self.nodes_mm[[end]]
 
-    def side_parts(self, spine: Collection[int], *, blocked: Collection[int] = ()) -> dict[int, list[int]]:
+    def side_parts(self, spine: Collection[int], *, blocked: Collection[int] = (), rivals: Collection[int] = ()) -> dict[int, list[int]]:
         """What hangs on each node of a path, when the path's own branches are taken away.
 
         A branch goes to the node of the path that is nearest along the tree, so that two side trees that touch far out are
@@ -127,6 +127,8 @@ class VesselTree:
             Branches of the path.
         blocked : collection of int
             Branches that belong to others already.
+        rivals : collection of int
+            Nodes where other vessels begin: what is nearer to one of these does not hang on the path.
 
         Returns
         -------
@@ -135,12 +137,9 @@ class VesselTree:
         """
         on_spine = sorted({node for number in spine for node in (self.branches[number].start, self.branches[number].end)})
         closed = set(spine) | set(blocked)
-        cost, by = self.walk(on_spine, without_branches=closed)
-        root = np.full(len(self.nodes_mm), -1)
-        root[on_spine] = on_spine
-        for node in np.argsort(cost, kind="stable"):
-            if np.isfinite(cost[node]) and by[node] >= 0:
-                root[node] = root[self.branches[by[node]].other(int(node))]
+        sources = sorted({*on_spine, *(int(node) for node in rivals)})
+        cost, by = self.walk(sources, without_branches=closed)
+        root = self.roots_of(sources, cost, by)
         parts: dict[int, list[int]] = {}
         for number, branch in enumerate(self.branches):
             ends = [node for node in (branch.start, branch.end) if np.isfinite(cost[node])]
@@ -149,7 +148,16 @@ class VesselTree:
             far = max(ends, key=lambda node: cost[node])
             hangs_on = int(root[far]) if by[far] >= 0 else min(ends, key=lambda node: self.nodes_mm[node, 2])
             parts.setdefault(hangs_on, []).append(number)
-        return parts
+        return {node: part for node, part in parts.items() if node in on_spine}
+
+    def roots_of(self, sources: Collection[int], cost: Array, by: Array) -> Array:
+        """The source that every node was reached from by `walk` (n,), −1 where none was."""
+        root = np.full(len(self.nodes_mm), -1)
+        root[list(sources)] = list(sources)
+        for node in np.argsort(cost, kind="stable"):
+            if np.isfinite(cost[node]) and by[node] >= 0:
+                root[node] = root[self.branches[by[node]].other(int(node))]
+        return root
 
     def length(self, numbers: Iterable[int]) -> float:
         """Total length of branches without jumps. [mm]"""
