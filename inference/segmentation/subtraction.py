@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, maximum_filter
 
 from inference.errors import RejectedScan
 from inference.registration import Local, Rigid, register_local, register_rigid
@@ -37,8 +37,14 @@ class SubtractionSettings:
         Scans with more voxels than this are large.
     least_hu : float
         What is darker than this in the enhanced scan is not looked at. [HU]
+    least_gain_hu : float
+        What became brighter by less than this is not called vessel; glands and mucosa enhance too. [HU]
     lumen_share, core_share : float
-        Shares of the lumen's enhancement that a vessel's edge and its core reach.
+        Shares of the arteries' enhancement that a vessel's edge and its core reach; veins are paler than arteries.
+    edge_share : float
+        Share of the brightest gain within 1.5 mm that a voxel must reach: the rim of a bright lumen is not lumen.
+    place_error_voxels : float
+        Error of place that resampling leaves even where the registration is perfect. [voxel widths]
     bone_hu : float
         What is denser than this in the unenhanced scan is bone or calcium. [HU]
     largest_calcium_mm3 : float
@@ -51,9 +57,12 @@ class SubtractionSettings:
 
     working_mm: float = 0.7
     most_voxels: int = 40_000_000
-    least_hu: float = 60.0
-    lumen_share: float = 0.4
-    core_share: float = 0.65
+    least_hu: float = -50.0
+    least_gain_hu: float = 65.0
+    lumen_share: float = 0.22
+    core_share: float = 0.35
+    edge_share: float = 0.4
+    place_error_voxels: float = 0.15
     bone_hu: float = 160.0
     largest_calcium_mm3: float = 400.0
     least_vessel_mm3: float = 30.0
@@ -134,20 +143,17 @@ def _decide(
     seen = plain > OUTSIDE_HU
     gain = np.where(seen, work.array.astype(np.float32) - plain, np.float32(0.0))
     calm = seen & (np.abs(slope) < 150)
-    noise = _noise(gain[calm & (plain > 0) & (plain < 110)])
     smooth = gaussian_filter(gain, 0.6)
+    noise = _noise(smooth[calm & (plain > 0) & (plain < 110)])
     contrast = _contrast(smooth, plain, calm, noise, work.spacing_mm)
     bone = _solid(seen & (plain > settings.bone_hu), work, settings)
-    notes: dict[str, float | bool] = {
-        "noise_hu": noise,
-        "hu": contrast + 45.0,
-        "enhanced": contrast > 0.0,
-        "lower_hu": 45.0 + 0.4 * contrast,
-    }
+    least = max(settings.lumen_share * contrast, 3.0 * noise, settings.least_gain_hu)
+    notes: dict[str, float | bool] = {"noise_hu": noise, "lumen_hu": contrast + 45.0, "enhanced": contrast > 0.0, "lower_hu": 45.0 + least}
     if contrast <= 0.0:
         return np.zeros(work.shape, bool), closed(bone, 3.0, work.spacing_mm), notes
-    error = slope.astype(np.float32) * np.float32(max(left_mm, 0.05) if np.isfinite(left_mm) else 0.3)
-    edge = np.maximum(settings.lumen_share * contrast, 3.0 * noise * 0.6) + error
+    place_mm = settings.place_error_voxels * float(np.prod(work.spacing_mm)) ** (1 / 3)
+    error = slope.astype(np.float32) * np.float32(max(left_mm, place_mm) if np.isfinite(left_mm) else 2 * place_mm)
+    edge = np.maximum(least, settings.edge_share * _local_most(smooth, work.spacing_mm)) + error
     parts = label(smooth > edge, connectivity=26)
     core = smooth > settings.core_share * contrast + 2.0 * error
     voxel_mm3 = float(np.prod(work.spacing_mm))
@@ -169,12 +175,21 @@ def _noise(values: FloatArray) -> float:
 def _contrast(
     smooth: FloatArray, plain: npt.NDArray[np.int16], calm: BoolMask, noise: float, spacing_mm: tuple[float, float, float]
 ) -> float:
-    """Typical enhancement of certain lumen: clearly brighter than before, in soft tissue, more than a millimetre deep. [HU]"""
-    bright = (smooth > max(90.0, 4.0 * noise)) & calm & (plain < 130)
-    inner = eroded(bright, 1.01 * max(spacing_mm), spacing_mm)
-    if inner.sum() * np.prod(spacing_mm) < 200.0:
+    """Typical enhancement of arteries, 0 where nothing was enhanced: the upper fifth more than a voxel deep in what became bright. [HU]"""
+    voxel_mm3 = float(np.prod(spacing_mm))
+    parts = label((smooth > max(90.0, 4.0 * noise)) & calm & (plain < 130), connectivity=26)
+    bright = parts.choose(parts.counts * voxel_mm3 > 30.0)
+    if bright.sum() * voxel_mm3 < 200.0:
         return 0.0
-    return float(np.median(smooth[inner]))
+    inner = eroded(bright, 1.01 * max(spacing_mm), spacing_mm)
+    if inner.sum() * voxel_mm3 > 300.0:
+        return float(np.percentile(smooth[inner], 80))
+    return float(np.percentile(smooth[bright], 80))
+
+
+def _local_most(smooth: FloatArray, spacing_mm: tuple[float, float, float]) -> FloatArray:
+    """Largest gain within 1.5 mm along each axis. [HU]"""
+    return np.asarray(maximum_filter(smooth, size=[2 * max(1, int(1.5 / spacing)) + 1 for spacing in spacing_mm]))
 
 
 def _solid(dense: BoolMask, work: Volume, settings: SubtractionSettings) -> BoolMask:
