@@ -199,7 +199,7 @@ def tampered_home(tmp_path):
     with transaction(engine, actor=ANNA) as db_session:
         db_session.delete(db_session.exec(select(Deviation).limit(1)).one())
     assert verify(engine).ok
-    return engine
+    engine.dispose()
 
 
 def tamper(connection, chance):

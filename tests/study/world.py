@@ -84,8 +84,25 @@ def _first_site():
     return select(Site)
 
 
+_MADE: dict[tuple, tuple[bytes, str, dict[str, Actor]]] = {}  # worlds in memory, made once and copied
+
+
 def make_world(engine: Engine, *, protocol="head_neck_cta", consented=True) -> World:
     """Accounts have no password (argon2 is slow on purpose); tests of passwords set their own."""
+    if str(engine.url) != "sqlite://":
+        return _make_world(engine, protocol, consented)
+    raw = engine.raw_connection()
+    if (protocol, consented) not in _MADE:
+        made = _make_world(engine, protocol, consented)
+        _MADE[protocol, consented] = (raw.driver_connection.serialize(), made.study_id, made.people)
+    content, study_id, people = _MADE[protocol, consented]
+    raw.driver_connection.deserialize(content)
+    raw.driver_connection.execute("PRAGMA foreign_keys = ON")
+    raw.close()
+    return World(engine, study_id, dict(people))
+
+
+def _make_world(engine: Engine, protocol: str, consented: bool) -> World:
     people: dict[str, Actor] = {}
     with transaction(engine) as db_session:
         db_session.add(Site.model_validate({"code": "S1", "name": "First hospital"}))
