@@ -9,8 +9,8 @@ from inference.registration.pyramid import Level, edge_points, level_of
 from inference.registration.transform import Local, Points, Rigid
 from inference.volume import Volume
 
-# voxels differ by some 40 HU after registration and neighbouring control points by some 0.05 mm: (40 / 0.05)² HU²/mm²
-STIFFNESS = 6.4e5
+# voxels differ by some 40 HU after registration and neighbouring control points by some 0.09 mm: (40 / 0.09)² HU²/mm²
+STIFFNESS = 2e5
 
 
 def register_local(

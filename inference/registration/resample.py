@@ -44,6 +44,34 @@ def warp(fixed: Volume, moving: Volume, found: Local, *, least_hu: float) -> tup
     return values, slope
 
 
+@njit(cache=True, fastmath=True)
+def _weights(t: float) -> tuple[float, float, float, float]:
+    """Catmull-Rom weights of four neighbours."""
+    return (
+        ((-0.5 * t + 1.0) * t - 0.5) * t,
+        (1.5 * t - 2.5) * t * t + 1.0,
+        ((-1.5 * t + 2.0) * t + 0.5) * t,
+        (0.5 * t - 0.5) * t * t,
+    )
+
+
+@njit(cache=True, fastmath=True)
+def _cubic(array: Array, x: float, y: float, z: float, otherwise: float) -> float:
+    """Cubic value; linear interpolation would soften bone and leave a rim after subtraction."""
+    i, j, k = int(np.floor(x)) - 1, int(np.floor(y)) - 1, int(np.floor(z)) - 1
+    if i < 0 or j < 0 or k < 0 or i + 3 >= array.shape[2] or j + 3 >= array.shape[1] or k + 3 >= array.shape[0]:
+        return otherwise
+    wx, wy, wz = _weights(x - i - 1), _weights(y - j - 1), _weights(z - k - 1)
+    total = 0.0
+    for c in range(4):
+        plane = 0.0
+        for b in range(4):
+            row = array[k + c, j + b]
+            plane += wy[b] * (wx[0] * row[i] + wx[1] * row[i + 1] + wx[2] * row[i + 2] + wx[3] * row[i + 3])
+        total += wz[c] * plane
+    return total
+
+
 @njit(cache=True, fastmath=True, parallel=True)
 def _warp(
     fixed: Array, moving: Array, step: Array, origin: Array, inverse: Array, moving_origin: Array,
@@ -70,6 +98,6 @@ def _warp(
                     continue
                 for a in range(3):
                     gradient[a] = dx * inverse[0, a] + dy * inverse[1, a] + dz * inverse[2, a]
-                values[z, y, x] = round(value)
+                values[z, y, x] = round(_cubic(moving, index[0], index[1], index[2], value))
                 steep = np.sqrt(gradient[0] ** 2 + gradient[1] ** 2 + gradient[2] ** 2)
                 slope[z, y, x] = int(min(steep, 30000.0))
