@@ -148,29 +148,32 @@ def region_heat_map(rates: pd.DataFrame, *, title: str) -> go.Figure:
 
 
 def arm_distribution(values: dict[str, "pd.Series[float]"], *, title: str, unit: str, points: int = 400) -> go.Figure:
-    """Box of one measure for each arm, however many tasks; single tasks are drawn up to `points` per arm."""
-    figure = go.Figure()
+    """Box of one measure for each arm, however many tasks; an even sample of at most `points` single tasks per arm is drawn."""
+    figure, names = go.Figure(), []
     for arm, series in values.items():
-        known = series.dropna().astype(float)
+        known = series.dropna().astype(float).sort_values()
         if known.empty:
             continue
         low, middle, high = (float(value) for value in known.quantile([0.25, 0.5, 0.75]))
-        reach = 1.5 * (high - low)
+        reach, place, colour = 1.5 * (high - low), len(names), COLOURS[arm]
         inside = known[(known >= low - reach) & (known <= high + reach)]
-        name = f"{NAMES[arm]} (n = {len(known)})"
+        names.append(f"{NAMES[arm]} (n = {len(known)})")
         ends = {"lowerfence": [round(float(inside.min()), 3)], "upperfence": [round(float(inside.max()), 3)]}
-        figure.add_box(
-            x=[name], q1=[low], median=[middle], q3=[high], **ends, name=name, marker_color=COLOURS[arm], line_width=1.5, showlegend=False,
-            width=0.4,
-        )  # fmt: skip
-        shown = known.sort_values().iloc[:: max(1, -(-len(known) // points))].round(3).tolist()
-        marker = {"size": 4, "opacity": 0.35, "color": COLOURS[arm]}
-        figure.add_scatter(x=[name] * len(shown), y=shown, mode="markers", marker=marker, showlegend=False, name=name)
-    return _dressed(figure, title=title, y=unit)
+        box = {"q1": [low], "median": [middle], "q3": [high], **ends}
+        figure.add_box(x=[place], **box, name=names[-1], marker_color=colour, line_width=1.5, showlegend=False, width=0.5)
+        shown = known.iloc[:: max(1, -(-len(known) // points))].round(3).tolist()
+        # Golden-ratio steps keep dots apart and are the same every time.
+        spread = [round(place + 0.36 * ((0.61803398875 * index) % 1 - 0.5), 4) for index in range(len(shown))]
+        marker = {"size": 4, "opacity": 0.4, "color": colour}
+        figure.add_scatter(x=spread, y=shown, mode="markers", marker=marker, showlegend=False, name=names[-1])
+    figure = _dressed(figure, title=title, y=unit)
+    return figure.update_xaxes(tickvals=list(range(len(names))), ticktext=names, range=[-0.6, len(names) - 0.4])
 
 
-def ratio_forest(rows: Sequence[tuple[str, float, float, float]], *, title: str, label: str, neutral: float = 1.0) -> go.Figure:
-    """Labelled effects `(name, estimate, low, high)` around the value of no effect."""
+def ratio_forest(
+    rows: Sequence[tuple[str, float, float, float]], *, title: str, label: str, neutral: float = 1.0, margin: float | None = None
+) -> go.Figure:
+    """Labelled effects `(name, estimate, low, high)` around the value of no effect; a margin is dashed."""
     figure = go.Figure()
     for name, estimate, low, high in reversed(rows):
         bars = {"type": "data", "symmetric": False, "array": [high - estimate], "arrayminus": [estimate - low], "thickness": 2, "width": 6}
@@ -179,6 +182,8 @@ def ratio_forest(rows: Sequence[tuple[str, float, float, float]], *, title: str,
             showlegend=False, hovertemplate=f"{estimate:.3f} ({low:.3f} to {high:.3f})<extra></extra>",
         )  # fmt: skip
     figure.add_vline(x=neutral, line_width=1, line_color="#888")
+    if margin is not None:
+        figure.add_vline(x=margin, line_dash="dash", line_color="#D55E00")
     figure = _dressed(figure, title=title, y="")
     figure.update_xaxes(title=label, showgrid=True, gridcolor=GRID)
     return figure.update_layout(height=130 + 34 * len(rows))

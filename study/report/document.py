@@ -54,11 +54,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Chart:
-    """A Plotly figure: interactive in HTML, drawn as SVG elsewhere."""
+    """A Plotly figure: interactive in HTML, drawn as SVG elsewhere. Two narrow ones in a row stand side by side."""
 
     name: str
     figure: go.Figure
     caption: str
+    narrow: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from study.report.material import Material
 from study.report.wording import ARMS, plain
 
 WIDTH, BOX, GAP, SIDE = 820, 330, 34, 250
-LINE, PAD, LETTERS = 16, 10, 46
+LINE, PAD, LETTERS = 16, 10, 42
 
 
 @dataclass(frozen=True)
@@ -133,12 +133,12 @@ def draw(chart: Flow) -> tuple[str, float, float]:
     for step, (box, side) in enumerate(zip(chart.trunk, chart.aside, strict=True)):
         parts.append(_box(box, centre - BOX / 2, y, BOX))
         bottom, last = y + box.height(), step == len(chart.trunk) - 1
-        height = side.height(34) if side else 0
+        height = side.height(32) if side else 0
         following = max(bottom + GAP, bottom + height + 16) if side else bottom + GAP
         if side:
             middle = bottom + (following - bottom) / 2
             parts += [_line(centre, middle, WIDTH - SIDE - 8, middle, arrow=True)]
-            parts.append(_box(side, WIDTH - SIDE - 8, middle - height / 2, SIDE, letters=34))
+            parts.append(_box(side, WIDTH - SIDE - 8, middle - height / 2, SIDE, letters=32))
         if not last:
             parts.append(_line(centre, bottom, centre, following, arrow=True))
         y = int(following)

@@ -8,7 +8,7 @@ from typing import Any
 from study.analysis.finding import Finding
 from study.report.document import Bullets, Paragraph, Section
 from study.report.material import Material
-from study.report.wording import plain
+from study.report.wording import arms, plain
 
 
 def methods(material: Material) -> Section:
@@ -27,7 +27,7 @@ def methods(material: Material) -> Section:
     test += f"Resampling uses the seed {plan.seed}. {_looks(material)}"
     own = [_sentence(line) for line in lines if line.role != "supporting"]
     beside = sorted(
-        {f"{plain(line.endpoint)}: {line.method}" for line in lines if line.role == "supporting" and line.method != "not computed"}
+        {f"{plain(line.endpoint)}: {arms(line.method)}" for line in lines if line.role == "supporting" and line.method != "not computed"}
     )
     blocks = [Paragraph(measured, lead="Measurement. "), Paragraph(_verdict(material), lead="Verdicts. "), Paragraph(test, lead="Tests. ")]
     blocks.append(Paragraph(" ".join(own), lead="Endpoints. "))
@@ -58,7 +58,7 @@ def _looks(material: Material) -> str:
 def _sentence(line: Finding) -> str:
     if line.estimate is None:
         return f"{plain(line.endpoint)}: not computed ({'; '.join(line.notes)})."
-    return f"{plain(line.endpoint)} ({line.role}): {line.effect}, {line.method}; n = {line.n}."
+    return f"{plain(line.endpoint)} ({line.role}): {arms(f'{line.effect}, {line.method}')}; n = {line.n}."
 
 
 def references(material: Material) -> Section:

@@ -70,7 +70,7 @@ def _block(block: Block, numbers: _Numbers) -> str:
         case Table():
             return _table(block, numbers.table())
         case Chart():
-            return _figure(_plot(block), block.caption, numbers.figure())
+            return _figure(_plot(block), block.caption, numbers.figure(), narrow=block.narrow)
         case Drawing():
             return _figure(f'<div class="drawing">{block.svg}</div>', block.caption, numbers.figure())
 
@@ -92,8 +92,8 @@ def _muted(gap: bool) -> str:
     return ' class="gap"' if gap else ""
 
 
-def _figure(inside: str, caption: str, number: int) -> str:
-    return f"<figure>{inside}<figcaption><b>Figure {number}.</b> {escape(caption)}</figcaption></figure>"
+def _figure(inside: str, caption: str, number: int, *, narrow: bool = False) -> str:
+    return f"<figure{' class=narrow' if narrow else ''}>{inside}<figcaption><b>Figure {number}.</b> {escape(caption)}</figcaption></figure>"
 
 
 def _plot(block: Chart) -> str:

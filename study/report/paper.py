@@ -9,7 +9,7 @@ from typing import Any
 
 from study.errors import MissingPart
 from study.report.document import Block, Bullets, Chart, Document, Drawing, Paragraph, Table
-from study.report.still import still
+from study.report.still import INCHES_WIDE, NARROW_INCHES, still
 
 PAGE_WIDTH_POINTS = 481.0
 INSTALL = "pip install 'gilbreth[report]'"
@@ -66,12 +66,25 @@ def _fonts() -> str:
 
 def _content(document: Document, folder: Path) -> dict[str, Any]:
     made = document.made_at
-    sections = [{"title": section.title, "blocks": [_block(block, folder) for block in section.blocks]} for section in document.sections]
+    sections = [
+        {"title": section.title, "blocks": _paired([_block(block, folder) for block in section.blocks])} for section in document.sections
+    ]
     return {
         "title": document.title, "subtitle": document.subtitle, "keywords": list(document.keywords), "made": f"{made:%Y-%m-%d}",
         "year": made.year, "month": made.month, "day": made.day, "notice": document.notice, "simulated": document.simulated,
         "facts": [list(pair) for pair in document.facts], "sections": sections,
     }  # fmt: skip
+
+
+def _paired(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Neighbouring narrow figures become one pair."""
+    done: list[dict[str, Any]] = []
+    for block in blocks:
+        if block.get("narrow") and done and done[-1].get("narrow"):
+            done[-1] = {"kind": "pair", "items": [done[-1], block]}
+        else:
+            done.append(block)
+    return done
 
 
 def _block(block: Block, folder: Path) -> dict[str, Any]:
@@ -93,8 +106,10 @@ def _block(block: Block, folder: Path) -> dict[str, Any]:
                 "muted": muted,
             }
         case Chart():
-            (folder / f"{block.name}.svg").write_bytes(still(block.figure))
-            return {"kind": "figure", "file": f"{block.name}.svg", "caption": block.caption, "width": PAGE_WIDTH_POINTS}
+            width = NARROW_INCHES if block.narrow else INCHES_WIDE
+            (folder / f"{block.name}.svg").write_bytes(still(block.figure, width_inches=width))
+            points = PAGE_WIDTH_POINTS / (2 if block.narrow else 1)
+            return {"kind": "figure", "file": f"{block.name}.svg", "caption": block.caption, "width": points, "narrow": block.narrow}
         case Drawing():
             (folder / f"{block.name}.svg").write_text(block.svg, "utf-8")
             return {

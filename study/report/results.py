@@ -8,7 +8,7 @@ from study import charts
 from study.analysis.finding import Finding
 from study.report.document import Block, Chart, Paragraph, Section, Table, table
 from study.report.material import Material
-from study.report.wording import ARMS, decimals, effect_words, figure, p_words, plain, share_words
+from study.report.wording import ARMS, arms, count_words, decimals, effect_words, figure, p_words, plain, sentence, share_words
 
 HEADER = ("Endpoint", "Effect", "Estimate", "Interval", "p", "n", "Goal reached")
 SAID = {True: "yes", False: "no", None: "–"}
@@ -17,9 +17,11 @@ SAID = {True: "yes", False: "no", None: "–"}
 def summary(material: Material) -> Section:
     """The abstract: question, what was done, what was found, what may be claimed."""
     protocol, counts = material.protocol, material.result.counts
-    people = f"{counts['technologists']} technologist(s)" + (f" and {counts['readers']} reader(s)" if counts["readers"] else "")
-    done = f"{protocol.study.title}: a {protocol.design.replace('_', '–')} study of {counts['cases']} cases, processed by {people} at "
-    done += f"{counts['sites']} site(s)."
+    people = count_words(counts["technologists"], "technologist")
+    rated = f", image sets rated by {count_words(counts['readers'], 'reader')}" if counts["readers"] else ""
+    each = ", each planned in both arms" if material.paired else ""
+    done = f"{plain(protocol.design)} study of {count_words(counts['cases'], 'case')}{each}, processed by {people} at "
+    done += f"{count_words(counts['sites'], 'site')}{rated}."
     found = " ".join(_found(material))
     blocks: list[Block] = []
     if protocol.study.question:
@@ -56,7 +58,7 @@ def _means(material: Material, column: str, unit: str) -> str:
 def _own(material: Material, measure: str) -> str:
     names = [endpoint.name for endpoint in material.protocol.endpoints if endpoint.measure == measure]
     lines = [line for line in material.result.findings if line.endpoint in names and line.role in ("primary", "secondary", "exploratory")]
-    return "".join(f" {plain(line.effect)}: {effect_words(line)}{_p(line)}." for line in lines)
+    return "".join(f" {sentence(arms(line.effect))}: {effect_words(line)}{_p(line)}." for line in lines)
 
 
 def _p(line: Finding) -> str:
@@ -87,11 +89,17 @@ def results(material: Material) -> Section:
     main = [line for line in lines if line.role in ("primary", "secondary", "exploratory")]
     beside = [line for line in lines if line.role == "supporting"]
     blocks: list[Block] = [Paragraph(material.result.decision.words, lead="Decision. "), _described(material)]
-    blocks.append(_findings(main, "Endpoints as the protocol names them. Difference = AI − manual, ratio = AI / manual."))
-    blocks += _forests(main, beside)
+    blocks.append(
+        _findings(
+            main,
+            then=material.result.decision.then,
+            caption="Endpoints as the protocol names them. Difference = AI − manual, ratio = AI / manual.",
+        )
+    )
+    blocks += _forests(material, main, beside)
     blocks += _pictures(material)
     if beside:
-        blocks.append(_findings(beside, "The same questions by other methods."))
+        blocks.append(_findings(beside, caption="The same questions by other methods."))
     return Section("Results", tuple(blocks))
 
 
@@ -100,7 +108,9 @@ def sensitivity(material: Material) -> Section:
     lines = material.result.sensitivity
     if not lines:
         return Section("Sensitivity analyses", (Paragraph("The protocol asks for none."),))
-    return Section("Sensitivity analyses", (_findings(lines, "The endpoints that must hold, under the other rules of the protocol."),))
+    return Section(
+        "Sensitivity analyses", (_findings(lines, caption="The endpoints that must hold, under the other rules of the protocol."),)
+    )
 
 
 def _described(material: Material) -> Table:
@@ -122,7 +132,7 @@ def _described(material: Material) -> Table:
     return table(["Measure", "Arm", "Tasks", "Mean", "SD", "Median (quartiles)"], rows, caption=caption, weights=(2, 1, 1, 1, 1, 2))
 
 
-def _findings(lines: Iterable[Finding], caption: str) -> Table:
+def _findings(lines: Iterable[Finding], *, caption: str, then: dict[str, str] | None = None) -> Table:
     rows, notes = [], []
     for line in lines:
         adjusted = f" (adjusted {p_words(line.adjusted_p)})" if line.adjusted_p is not None else ""
@@ -131,8 +141,8 @@ def _findings(lines: Iterable[Finding], caption: str) -> Table:
         interval = f"{both[0]} to {both[1]}" if both != ["–", "–"] else "–"
         unit = {"points": " points", "ratio": "", "probability": ""}.get(line.unit, f" {line.unit}")
         estimate = "not computed" if line.estimate is None else f"{figure(line.estimate, decimals=decimals(line))}{unit}"
-        rows.append([f"{plain(line.endpoint)} ({line.role})", line.effect, estimate, interval, p, line.n, SAID[line.holds]])
-        notes.append(f"{line.method}. {'; '.join(line.notes)}" if line.notes else line.method)
+        rows.append([f"{plain(line.endpoint)} ({line.role})", arms(line.effect), estimate, interval, p, line.n, _reached(line, then or {})])
+        notes.append(arms(f"{line.method}. {sentence('; '.join(line.notes))}" if line.notes else line.method))
     full = [(*(str(cell) for cell in row), note) for row, note in zip(rows, notes, strict=True)]
     level = next((line.level for line in lines), 0.95)
     header = (*HEADER[:3], f"{100 * level:g} % interval", *HEADER[4:], "Method and notes")
@@ -145,7 +155,12 @@ def _findings(lines: Iterable[Finding], caption: str) -> Table:
     )
 
 
-def _forests(main: list[Finding], beside: list[Finding]) -> list[Block]:
+def _reached(line: Finding, then: dict[str, str]) -> str:
+    """Whether the goal was reached; a later endpoint is not tested, whatever its p value, while the gate is shut."""
+    return then.get(line.endpoint, SAID[line.holds]) if line.role == "secondary" else SAID[line.holds]
+
+
+def _forests(material: Material, main: list[Finding], beside: list[Finding]) -> list[Block]:
     blocks: list[Block] = []
     wanted = (
         ("ratio", 1.0, "AI / manual", "Ratios. Left of 1: less with AI."),
@@ -158,9 +173,17 @@ def _forests(main: list[Finding], beside: list[Finding]) -> list[Block]:
             if line.unit == unit and line.estimate is not None and line.low is not None and line.high is not None
         ]
         if rows:
-            chart = charts.ratio_forest(rows, title="", label=label, neutral=neutral)  # type: ignore[arg-type]
+            margin = _margin(material) if unit == "points" else None
+            caption += " Dashed: the non-inferiority margin." if margin is not None else ""
+            chart = charts.ratio_forest(rows, title="", label=label, neutral=neutral, margin=margin)  # type: ignore[arg-type]
             blocks.append(Chart(f"forest-{unit}", chart, f"{caption} Squares with intervals; methods are in the tables."))
     return blocks
+
+
+def _margin(material: Material) -> float | None:
+    """Where the limit of the pass rate's interval must not go, in percentage points."""
+    margins = [item.margin for item in material.protocol.endpoints if item.measure == "pass" and item.margin]
+    return -100 * margins[0] if margins else None
 
 
 def _method_word(line: Finding) -> str:
@@ -179,11 +202,11 @@ def _pictures(material: Material) -> list[Block]:
             continue
         chart = charts.arm_distribution(values, title="", unit=f"{word} per case [{unit}]")
         caption = f"{word} by arm: median, quartiles, whiskers to the last task within 1.5 interquartile ranges, single tasks as dots."
-        blocks.append(Chart(f"distribution-{column}", chart, caption))
+        blocks.append(Chart(f"distribution-{column}", chart, caption, narrow=True))
         pairs = material.data.pairs(column) if material.paired else pd.DataFrame()
         if len(pairs):
             slopes = charts.paired_slopes(pairs, title="", unit=f"{word} per case [{unit}]")
             drawn = "" if len(pairs) <= 200 else f" An even sample of at most 200 of {len(pairs)} cases is drawn."
             text = f"{word} of each case, manual to AI; the thick line joins the means.{drawn}"
-            blocks.append(Chart(f"slopes-{column}", slopes.update_layout(title_text=""), text))
+            blocks.append(Chart(f"slopes-{column}", slopes, text, narrow=True))
     return blocks

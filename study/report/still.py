@@ -6,11 +6,11 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-INCHES_WIDE = 6.7
+INCHES_WIDE, NARROW_INCHES = 6.7, 3.8
 RULE = "#d5dbe1"
 
 
-def still(figure: go.Figure, *, kind: str = "svg", dots_per_inch: int = 200) -> bytes:
+def still(figure: go.Figure, *, kind: str = "svg", dots_per_inch: int = 200, width_inches: float = INCHES_WIDE) -> bytes:
     """Draw boxes, scatters, bars, heat maps and reference lines of a Plotly figure.
 
     Parameters
@@ -20,6 +20,7 @@ def still(figure: go.Figure, *, kind: str = "svg", dots_per_inch: int = 200) -> 
     kind : {"svg", "png"}
     dots_per_inch : int
         For PNG.
+    width_inches : float
 
     Raises
     ------
@@ -40,7 +41,7 @@ def still(figure: go.Figure, *, kind: str = "svg", dots_per_inch: int = 200) -> 
     fixed = {"svg.hashsalt": "gilbreth", "svg.fonttype": "path", "font.family": "DejaVu Sans", "font.size": 8.5, "axes.linewidth": 0.7}
     with rc_context(fixed):
         height = max(1.6, (figure.layout.height or 340) / 100)
-        picture = Figure(figsize=(INCHES_WIDE, height), layout="constrained")
+        picture = Figure(figsize=(width_inches, height), layout="constrained")
         (FigureCanvasSVG if kind == "svg" else FigureCanvasAgg)(picture)
         axes = picture.add_subplot()
         _Painter(axes, figure).paint()
@@ -92,9 +93,6 @@ class _Painter:
             shape = "s" if trace.marker.symbol == "square" else "o"
             self.axes.errorbar(x, y, xerr=spread, fmt=shape, color=colour, markersize=5, capsize=3, linewidth=1.4)
             return
-        if mode == "markers":
-            offsets = _spread(len(x)) if len(set(x)) == 1 else [0.0] * len(x)
-            x = [value + offset for value, offset in zip(x, offsets, strict=True)]
         style = "-" if "lines" in mode else "none"
         width = (trace.line.width or 2) * 0.6
         self.axes.plot(
@@ -110,7 +108,7 @@ class _Painter:
         line = {"color": colour, "linewidth": 1.2}
         face = {"facecolor": colour, "alpha": 0.3, "edgecolor": colour, "linewidth": 1.2}
         drawn = {"boxprops": face, "medianprops": line, "whiskerprops": line, "capprops": line}
-        self.axes.bxp([stats], positions=[where], widths=0.4, showfliers=False, patch_artist=True, **drawn)
+        self.axes.bxp([stats], positions=[where], widths=0.5, showfliers=False, patch_artist=True, **drawn)
 
     def _bar(self, trace: Any) -> None:
         index, share = self.bars.index(trace), 0.8 / max(1, len(self.bars))
@@ -144,7 +142,10 @@ class _Painter:
             if known:
                 names = [_plain(name) for name in known]
                 getattr(axes, f"set_{axis}ticks")(range(len(known)), names)
-        if len(self.places["x"]) > 4:
+        if layout.xaxis.tickvals is not None:
+            axes.set_xticks(list(layout.xaxis.tickvals), [_plain(name) for name in layout.xaxis.ticktext])
+            axes.set_xlim(*layout.xaxis.range)
+        if len(self.places["x"]) > 5:
             axes.tick_params(axis="x", labelrotation=35)
             for label in axes.get_xticklabels():
                 label.set_horizontalalignment("right")
@@ -172,8 +173,3 @@ def _colour(trace: Any) -> str:
 
 def _plain(text: str | None) -> str:
     return re.sub(r"<br ?/?>", "\n", text or "")
-
-
-def _spread(number: int) -> list[float]:
-    """Sideways offsets that keep dots apart, the same every time (golden-ratio sequence)."""
-    return [0.3 * (((index * 0.61803398875) % 1) - 0.5) for index in range(number)]

@@ -1,6 +1,7 @@
 """Numbers and names as a reader of a journal expects them."""
 
 import math
+import re
 
 from study.analysis.finding import Finding
 
@@ -84,4 +85,32 @@ def plain(name: str) -> str:
     >>> plain("aortic_arch")
     'Aortic arch'
     """
-    return name.replace("_", " ").strip().capitalize()
+    words = name.replace("_", " ").strip()
+    return arms(words[:1].upper() + words[1:]).replace("Ai ", "AI ")
+
+
+def sentence(words: str) -> str:
+    """Words with a capital at the start, the rest left alone."""
+    return words[:1].upper() + words[1:]
+
+
+def arms(words: str) -> str:
+    """The AI arm in capitals.
+
+    Examples
+    --------
+    >>> arms("difference, ai − manual")
+    'difference, AI − manual'
+    """
+    return re.sub(r"\bai\b", "AI", words)
+
+
+def count_words(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    Examples
+    --------
+    >>> count_words(1, "site"), count_words(4, "technologist")
+    ('1 site', '4 technologists')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
