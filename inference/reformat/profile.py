@@ -23,6 +23,9 @@ PLAQUE_ABOVE_HU = 170.0
 """What is this much brighter than the lumen is calcium or metal, not lumen."""
 
 TISSUE_HU = 50.0
+SOFT_HU = 60.0
+DIM_SHARE, PEAK_SHARE = 0.3, 0.06
+
 OWN_REACH_MM = 1.2
 """Blur carries a lumen's contrast about this far beyond its mask."""
 REFERENCE_FROM_MM, REFERENCE_TO_MM = 10.0, 40.0
@@ -175,6 +178,7 @@ def lumen_profile(volume: Volume, line: Centreline, *, own: Array | None = None,
     near = (away[None] <= (0.6 * calibre)[:, None]) | (beyond <= OWN_REACH_MM)
     counts = open_ & near & (away[None] <= (1.5 * calibre + 0.8)[:, None]) & (hu < (lumen_hu + PLAQUE_ABOVE_HU)[:, None])
     area = (np.clip(share, -0.5, 1.3) * counts).sum(axis=1) * PIXEL_MM**2
+    area = np.where(_unseen(hu, away, lumen_hu), 0.0, area)
     diameter = 2.0 * np.sqrt(np.maximum(area, 0.0) / np.pi)
     arc = np.arange(len(diameter)) * STEP_MM
     return LumenProfile(line.name, arc, ndimage.median_filter(diameter, 3, mode="nearest"), frames.points_mm, _voxel(volume))
@@ -204,6 +208,13 @@ def _beyond(volume: Volume, mask: Array | None, places: Array) -> Array:
     index = index - low
     distance = ndimage.map_coordinates(away, index.T, output=np.float32, order=1, mode="constant", cval=1e3)
     return distance.reshape(places.shape[:-1])
+
+
+def _unseen(hu: Array, away: Array, lumen_hu: Array) -> Array:
+    """Whether a section shows no lumen: its middle is dim, and no brighter than what lies 1 to 1.8 mm beside it."""
+    contrast = lumen_hu - SOFT_HU
+    middle, beside = hu[:, away <= 0.55].mean(axis=1), hu[:, (away >= 1.0) & (away <= 1.8)].mean(axis=1)
+    return (middle < SOFT_HU + DIM_SHARE * contrast) & (middle - beside < PEAK_SHARE * contrast)
 
 
 def _levels(hu: Array, open_: Array, away: Array, radius_mm: Array, calibre: Array, beyond: Array) -> tuple[Array, Array]:
