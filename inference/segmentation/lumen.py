@@ -46,7 +46,7 @@ class LumenSettings:
     most_bright_around : float
         Share of bright voxels around certain lumen above which it is a patch in bone.
     usual_hu : float
-        Lumen brighter than this is rare. [HU]
+        Lumen brighter than this is rare, and must have ten times the least volume. [HU]
     most_planar, most_planar_bright : float
         Largest share of sheets that lumen may have, up to that HU and above it.
     """
@@ -142,7 +142,8 @@ def measure_lumen(
         alike_ml = float(np.count_nonzero(certain & (np.abs(mean - hu) < 0.12 * contrast + 10.0))) * voxel_ml
         # the bolus is in the arteries: organs and slow veins are larger, but darker
         score = alike_ml * contrast**3
-        if volume_ml >= settings.least_volume_ml and score > best_score and _no_sheet(certain, mean, hu, spacing_mm, settings):
+        enough = settings.least_volume_ml * (10.0 if hu > settings.usual_hu else 1.0)
+        if volume_ml >= enough and score > best_score and _no_sheet(certain, mean, hu, spacing_mm, settings):
             lower = max(settings.least_lower_hu, SOFT_TISSUE_HU + settings.lower_share * contrast)
             ceiling = hu + max(200.0, settings.ceiling_share * contrast)
             best, best_score = Lumen(noise, hu, lower, ceiling, certain, volume_ml, True), score

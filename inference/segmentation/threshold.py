@@ -1,6 +1,6 @@
 """The classical method: contrast by its own HU, bone by texture, density and connection, and a competition between them.
 
-1. `measure_lumen` finds certain lumen and the scan's thresholds.
+1. `measure_lumen` finds certain lumen and the scan's thresholds; `narrow_lumen` adds the middle lines of narrow vessels.
 2. Voxels too dense for lumen are bone, unless they are inflow of undiluted contrast (even and thick) or wall calcium and
    stents (never far from certain lumen).
 3. Thick, uneven regions that hold no certain lumen but some dense voxels are bone of low density: vertebrae, sternum.
@@ -24,6 +24,7 @@ from inference.resample import nearest, resample
 from inference.segmentation.lumen import BoolMask, FloatArray, Lumen, LumenSettings, local_statistics, measure_lumen
 from inference.segmentation.morphology import Labelled, closed, dilated, distance_to, eroded, label
 from inference.segmentation.result import Segmentation
+from inference.segmentation.ridges import narrow_lumen
 from inference.volume import Volume
 
 Spacing = tuple[float, float, float]
@@ -132,7 +133,7 @@ def _seeds(scan: _Scan, settings: ThresholdSettings) -> tuple[BoolMask, BoolMask
     certain = scan.lumen.certain
     candidates = (scan.array > scan.lumen.lower_hu) & ~_organs(scan)
     inflow, wall, bone = _split_dense(scan, settings)
-    lumen = certain | inflow
+    lumen = certain | inflow | narrow_lumen(scan.array, scan.lumen, scan.spacing_mm)
     bone |= _bulk(scan, candidates & ~dilated(lumen, 2.5, scan.spacing_mm), lumen, settings)
     hull = closed(bone, settings.hull_radius_mm, scan.spacing_mm) & ~dilated(lumen, 2.0, scan.spacing_mm)
     return lumen | wall, (bone | (hull & candidates)) & ~lumen & ~wall, candidates
