@@ -55,7 +55,7 @@ def skull_base() -> list[Row]:
         ellipsoid((29, 1, 219), (10.5, 9.5, 8), PETROUS, blend=2),
         ellipsoid((53, 21, 215), (11.5, 14, 17), CELLS, blend=2),
         ellipsoid((17.5, 12, 211.5), (6, 10, 5), BASE, blend=1),
-        rod((33, 4, 212), (30, -3, 188), (2.2, 1.0), BASE),
+        rod((37, -1, 213), (35, -11, 189), (2.2, 1.0), BASE),
         box((13, -44, 212), (1.2, 6, 14), THIN, rounding=1),
         box((19, -45, 212), (1.0, 7, 13), THIN, rounding=1, tilt=(0, -12, 0)),
         box((38, -38, 236), (22, 7, 1.6), BASE, rounding=1.2, tilt=(-20, 0, 0)),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from inference.registration.kernels import local_normals, residuals
-from inference.registration.pyramid import Level, edge_points, level_of
+from inference.registration.pyramid import Array, Level, edge_points, level_of
 from inference.registration.transform import Local, Points, Rigid
 from inference.volume import Volume
 
@@ -94,9 +94,7 @@ def _start(fixed: Volume, rigid: Rigid, step_mm: float) -> Local:
     return Local(rigid, origin, step_mm, np.zeros((3, *counts[::-1]), np.float32))
 
 
-def _local_step(
-    found: Local, points: Points, values: Points, target: Level, *, cutoff_hu: float, stiffness: float
-) -> tuple[Points, Points]:
+def _local_step(found: Local, points: Points, values: Array, target: Level, *, cutoff_hu: float, stiffness: float) -> tuple[Points, Points]:
     """The shift of every control point that reduces the residual, (3, nz, ny, nx) [mm], and how much edge it rests on."""
     seen = np.zeros((len(points), 5), np.float32)
     residuals(found.apply(points), values, target.array, target.inverse, target.origin_mm, cutoff_hu, seen)

@@ -37,7 +37,7 @@ class Level:
     @property
     def inverse(self) -> npt.NDArray[np.float64]:
         """3×3, from LPS millimetres to index steps (x, y, z)."""
-        return np.linalg.inv(self.step)
+        return np.asarray(np.linalg.inv(self.step), float)
 
     def points(self, index: Array) -> npt.NDArray[np.float64]:
         """LPS points (n, 3) of indices (n, 3) as (z, y, x). [mm]"""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from inference.registration.kernels import residuals, rigid_normals
-from inference.registration.pyramid import Level, edge_points, level_of
+from inference.registration.pyramid import Array, Level, edge_points, level_of
 from inference.registration.transform import Points, Rigid
 from inference.volume import Volume
 
@@ -63,7 +63,7 @@ def register_rigid(
     return found
 
 
-def _descend(points: Points, values: Points, target: Level, found: Rigid, *, cutoff_hu: float, most: int = 25) -> tuple[Rigid, int]:
+def _descend(points: Points, values: Array, target: Level, found: Rigid, *, cutoff_hu: float, most: int = 25) -> tuple[Rigid, int]:
     seen = np.zeros((len(points), 5), np.float32)
     inverse = target.inverse
     for step in range(most):

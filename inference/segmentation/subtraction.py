@@ -117,8 +117,8 @@ def segment_subtraction(
     step("full resolution")
     full_vessel, full_bone = _refine(volume, work, vessel, bone, least_hu=notes["lower_hu"])
     zero = np.zeros(volume.shape, np.uint8)
-    notes = {"method": "subtraction", **notes, "registration": _record(rigid, found, work, left_mm), **asdict(settings)}
-    return Segmentation(full_vessel, zero, full_bone, zero, notes=notes)
+    record = {"method": "subtraction", **notes, "registration": _record(rigid, found, work, left_mm), **asdict(settings)}
+    return Segmentation(full_vessel, zero, full_bone, zero, notes=record)
 
 
 def _working(volume: Volume, settings: SubtractionSettings) -> Volume:
@@ -200,9 +200,10 @@ def _solid(dense: BoolMask, work: Volume, settings: SubtractionSettings) -> Bool
 def _calcium(dense: BoolMask, vessel: BoolMask, work: Volume, settings: SubtractionSettings) -> BoolMask:
     """Small dense components that hug the lumen: calcium in its wall, stents."""
     parts = label(dense, connectivity=26)
-    near = distance_to(vessel, work.spacing_mm) <= 1.5 * max(work.spacing_mm)
+    near = distance_to(vessel, work.spacing_mm) <= 2.01 * max(work.spacing_mm)
     small = parts.counts * float(np.prod(work.spacing_mm)) < settings.largest_calcium_mm3
-    return parts.choose(small & (parts.share(near) > 0.35))
+    calcium = parts.choose(small & (parts.share(near) > 0.35))
+    return dilated(calcium, 1.01 * max(work.spacing_mm), work.spacing_mm) & (work.array > settings.bone_hu)
 
 
 def _refine(

@@ -59,7 +59,7 @@ def test_without_registration_the_same_pair_fails(moved):
 
 
 def test_calcium_in_the_wall_stays_with_the_vessel():
-    plaque = Lesion("plaque", "basilar", 0.5, amount=1100.0, length_mm=12.0)
+    plaque = Lesion("plaque", "middle_cerebral_l", 0.12, amount=1200.0, length_mm=10.0)
     phantom = _pair(1.0, lesions=(plaque,))
     found = segment_subtraction(phantom.volume, phantom.unenhanced)
     assert phantom.plaque.sum() > 10
