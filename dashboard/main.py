@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import navigation, state, work
 
-st.set_page_config(page_title="Gilbreth", page_icon=":material/timer:", layout="wide")
+st.set_page_config(page_title="Gilbreth", page_icon="⏱️", layout="wide")
 person = state.sign_in_or_stop()
 pages, roles = navigation.pages_for(person)
 state.top_bar(person)

@@ -78,6 +78,10 @@ def _choose_study() -> None:
         st.session_state["study_id"] = None
         return
     titles = {study.id: study.name for study in studies}
+    if len(studies) == 1:  # nothing to choose
+        st.session_state["study_id"] = studies[0].id
+        st.markdown(f"**{studies[0].name}**")
+        return
     st.selectbox(text("study"), list(titles), format_func=lambda key: titles[key], key="study_id")
 
 

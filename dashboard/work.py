@@ -10,6 +10,10 @@ from study import workplace
 from study.errors import StudyError
 from study.recording.tasks import OpenTask, WorklistEntry
 
+# The strip stays on screen while the page below it scrolls.
+STICKY = """<style>div[data-testid="stLayoutWrapper"]:has(> .st-key-strip) { position: sticky; top: 3.75rem; z-index: 90; }
+.st-key-strip { background: var(--st-background-color, Canvas); gap: 0; } .stMainBlockContainer { padding-top: 4rem; }</style>"""
+
 
 def ask_consent() -> None:
     """Nobody is measured without having agreed: show the protocol's text and stop until they do."""
@@ -45,7 +49,10 @@ def start(task_id: str) -> None:
 
 def running_task() -> OpenTask | None:
     """The task this tab has on the desk; after a reload the one that is still open is taken up again."""
-    if st.session_state.get("task") is None:
+    shown: OpenTask | None = st.session_state.get("task")
+    if shown is not None and shown.read_only:
+        start(shown.task_id)  # the other tab may be gone
+    if shown is None:
         for entry in worklist():
             if entry.state in ("open", "paused", "interrupted"):
                 try:
@@ -66,10 +73,13 @@ def strip() -> None:
     if task is None:
         return
     timing = workplace.study_protocol(state.engine(), study_id=state.study_id()).timing
-    ended = recorder_strip(
-        task=task.task_id, case=task.case_number, arm=text(f"arm.{task.arm}"), state=task.state, holder=str(st.session_state["holder"]),
-        read_only=task.read_only, reasons=timing.pause_reasons, abort_reasons=timing.abort_reasons,
-    )  # fmt: skip
+    with st.container(key="strip"):
+        st.html(STICKY)
+        ended = recorder_strip(
+            task=task.task_id, case=task.case_number, arm=text(f"arm.{task.arm}"), state=task.state,
+            holder=str(st.session_state["holder"]), read_only=task.read_only, reasons=timing.pause_reasons,
+            abort_reasons=timing.abort_reasons,
+        )  # fmt: skip
     if ended:
         st.session_state["task"] = None
         st.session_state["holder"] = workplace.new_holder()

@@ -7,7 +7,7 @@ import streamlit as st
 
 HTML = '<div class="laps" data-rec-ignore="1"></div>'
 CSS = """.laps { display: flex; flex-wrap: wrap; gap: .4rem; }
-button { font: 14px system-ui, sans-serif; color: var(--st-text-color, inherit); padding: .45rem .8rem;
+button { font: 14px var(--st-font, system-ui), sans-serif; color: var(--st-text-color, inherit); padding: .45rem .8rem;
 border: 1px solid rgba(128,128,128,.5); border-radius: .4rem; background: transparent; cursor: pointer; }
 button.done { border-color: var(--st-primary-color, #0b6e99); border-width: 2px; }"""
 JS = """export default function (component) {

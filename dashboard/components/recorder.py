@@ -36,7 +36,7 @@ def recorder_strip(
     """
     words = {
         key: text(f"strip.{key}")
-        for key in ("open", "paused", "interrupted", "offline", "finishing", "refused", "read_only", "pause", "resume")
+        for key in ("open", "paused", "interrupted", "offline", "signed_out", "finishing", "refused", "read_only", "pause", "resume")
     }
     data = {
         "task": task, "case": case, "arm": arm, "state": state, "holder": holder, "read_only": read_only, "reasons": list(reasons),

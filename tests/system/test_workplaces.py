@@ -38,7 +38,7 @@ def consent(page: Any) -> None:
 
 
 def open_case(page: Any) -> None:
-    page.get_by_role("button", name="Open", exact=True).first.click()
+    page.get_by_test_id("stMain").get_by_role("button", name="Open", exact=True).first.click()
     page.locator(".strip .finish").wait_for(timeout=30_000)
     settle(page)
 

@@ -7,6 +7,8 @@ const WINDOW_MS = 2000; // inputs of one kind in one area within this time becom
 const SEND_EVERY_MS = 3000;
 const HEARTBEAT_MS = 20000;
 const ROUTE = "/record";
+const LAST_WORDS = ["input", "hidden", "visible"];
+const ENDED = ["finished", "aborted", "undone"];
 const tasks = (globalThis.__gilbrethRecorders ??= new Map());
 
 // ---- what waits to be sent, kept on disk so that a closed tab or a cut network loses nothing -------------------------------
@@ -45,6 +47,20 @@ async function kept() {
   });
 }
 
+// ---- talking to the server ----------------------------------------------------------------------------------------------------
+
+async function post(content) {
+  try {
+    const answer = await fetch(ROUTE, {
+      method: "POST", credentials: "same-origin", headers: { "Content-Type": "application/json" }, body: JSON.stringify(content),
+    });
+    return { ok: answer.ok, status: answer.status, body: await answer.json().catch(() => ({})) };
+  } catch { return { ok: false, status: 0, body: {} }; } // no network
+}
+
+// A batch is stored whole or not at all. When it was refused for one event's sake, the counts in it are sent without that event.
+const salvage = (task, holder, events) => post({ task, holder, events: events.filter((event) => LAST_WORDS.includes(event.kind)) });
+
 // ---- where an event happened -------------------------------------------------------------------------------------------------
 
 function area(event) {
@@ -65,10 +81,11 @@ const ignored = (event) => event.composedPath().some((node) => node.dataset?.rec
 function recorder(data) {
   const r = {
     task: data.task, holder: data.holder, client: "b-" + crypto.randomUUID().slice(0, 18), sequence: 0, origin: performance.now(),
-    state: data.state, open: new Map(), queue: [], sending: false, down: null, lost: false, ended: false, show: () => {},
+    state: data.state, held: !data.read_only, open: new Map(), queue: [], sending: false, down: null, lost: false, signedOut: false,
+    ended: false, show: () => {}, over: () => {},
   };
   const offset = (at = performance.now()) => Math.max(0, (at - r.origin) / 1000);
-  const running = () => r.state === "open" && !r.ended;
+  const running = () => r.state === "open" && r.held && !r.ended;
 
   r.push = (kind, fields = {}) => {
     const event = { key: `${r.client}-${r.sequence++}`, kind, client: r.client, client_offset_seconds: +offset().toFixed(4), ...fields };
@@ -86,6 +103,8 @@ function recorder(data) {
     r.flushInputs(name);
     r.open.set(name, { input, where, first: at, last: at, count: 1 });
   };
+  // The first event ties this page's clock to the server's, so that events kept back by a cut network fall where they happened.
+  r.begin = () => { r.push("tool", { area: "strip" }); r.send(); };
   r.flushInputs = (only) => {
     for (const [name, g] of [...r.open]) {
       if (only && name !== only) continue;
@@ -109,31 +128,38 @@ function recorder(data) {
 
   r.drain = async () => { // until everything is stored; tried again as long as the tab lives
     while (r.queue.length) { await r.send(); if (r.queue.length) await new Promise((done) => setTimeout(done, 500)); }
+    r.stop();
+    return !r.refused;
   };
 
   r.send = async () => {
     if (r.sending || !r.queue.length) return;
     r.sending = true;
     const batch = r.queue.slice(0, 200);
-    try {
-      const answer = await fetch(ROUTE, {
-        method: "POST", credentials: "same-origin", headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ task: r.task, holder: r.holder, events: batch }),
-      });
-      if (answer.ok) {
-        r.queue.splice(0, batch.length);
-        forget(batch.map((event) => event.key));
-        r.lost = false;
-      } else if (answer.status === 401 || answer.status >= 500 || answer.status === 429) {
-        r.lost = true; // signed out or overloaded: keep it and try again
-      } else { // refused for good (locked, another tab): say so and stop counting
-        r.refused = (await answer.json().catch(() => ({}))).reason || `refused (${answer.status})`;
-        r.queue.splice(0, batch.length);
-        forget(batch.map((event) => event.key));
+    const answer = await post({ task: r.task, holder: r.holder, events: batch });
+    r.lost = answer.status === 0 || answer.status >= 500 || answer.status === 429;
+    r.signedOut = answer.status === 401; // kept, and sent once somebody has signed in again in this browser
+    if (!r.lost && !r.signedOut) {
+      if (!answer.ok) { // refused for good (locked, another tab): keep the counts, say so and stop counting
+        await salvage(r.task, r.holder, batch);
+        r.refused = answer.body.reason || `refused (${answer.status})`;
         r.ended = true; r.state = "refused";
       }
-    } catch { r.lost = true; }
+      r.queue.splice(0, batch.length);
+      forget(batch.map((event) => event.key));
+    }
     r.sending = false;
+    r.show();
+  };
+
+  // A heartbeat keeps the lease; a tab that only shows the task asks for the lease, and goes on once the other tab is gone.
+  r.heartbeat = async () => {
+    if (r.ended) return;
+    const answer = await post({ task: r.task, holder: r.holder, events: [], take: !r.held });
+    if (!answer.ok || r.ended) return;
+    if (ENDED.includes(answer.body.state) && !r.queue.length) { r.ended = true; r.stop(); r.over(answer.body.state === "finished" ? "finish" : "abort"); return; }
+    if (!r.held && answer.body.held) { r.held = true; r.state = answer.body.state; r.begin(); sendLeftovers(r); }
+    else if (!r.held) r.state = answer.body.state;
     r.show();
   };
 
@@ -157,80 +183,84 @@ function recorder(data) {
     keydown: (e) => { if (live(e) && !e.repeat) r.input("key", area(e), e.timeStamp); }, // that a key was pressed, never which
     wheel: (e) => { if (live(e)) r.input("wheel", area(e), e.timeStamp); },
   };
-  for (const [name, act] of Object.entries(on)) window.addEventListener(name, act, { capture: true, passive: true });
-  document.addEventListener("visibilitychange", () => { if (running()) r.mark(document.hidden ? "hidden" : "visible"); });
-  window.addEventListener("pagehide", () => { // last words of a closed tab
-    if (r.ended) return;
+  const listening = new AbortController();
+  for (const [name, act] of Object.entries(on)) window.addEventListener(name, act, { capture: true, passive: true, signal: listening.signal });
+  document.addEventListener("visibilitychange", () => { if (running()) r.mark(document.hidden ? "hidden" : "visible"); }, { signal: listening.signal });
+  window.addEventListener("pagehide", () => { // last words of a closed tab; the lease goes back, so that a reload can go on at once
+    if (r.ended && !r.queue.length) return;
     r.flushInputs();
-    if (r.queue.length) navigator.sendBeacon(ROUTE, JSON.stringify({ task: r.task, holder: r.holder, events: r.queue.slice(0, 200) }));
-  });
-  r.timer = setInterval(() => {
+    const events = r.queue.slice(0, 200);
+    if (events.length || r.held) navigator.sendBeacon(ROUTE, JSON.stringify({ task: r.task, holder: r.holder, events, release: true }));
+    r.held = false; // should the page come back from the browser's cache, it asks for the lease again
+  }, { signal: listening.signal });
+  const sending = setInterval(() => {
     const now = performance.now();
     for (const [name, g] of [...r.open]) if (now - g.first >= WINDOW_MS) r.flushInputs(name);
+    if (!r.held) r.heartbeat();
     r.send();
   }, SEND_EVERY_MS);
-  r.beat = setInterval(() => {
-    if (!r.ended) fetch(ROUTE, { method: "POST", credentials: "same-origin", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ task: r.task, holder: r.holder, events: [] }) }).catch(() => {});
-  }, HEARTBEAT_MS);
+  const beating = setInterval(() => { if (r.held) r.heartbeat(); }, HEARTBEAT_MS);
+  r.stop = () => { clearInterval(sending); clearInterval(beating); listening.abort(); };
   return r;
 }
 
-// Whatever an earlier page load could not send goes first.
-async function sendLeftovers() {
-  const rows = await kept();
+// Whatever an earlier page load could not send goes first; for the task on the screen in the name of this tab, which holds it now.
+async function sendLeftovers(r) {
   const groups = new Map();
-  for (const row of rows) {
-    if ([...tasks.values()].some((r) => r.queue.some((event) => event.key === row.key))) continue;
-    const name = `${row.task}|${row.holder}`;
+  for (const row of await kept()) {
+    if ([...tasks.values()].some((other) => other.queue.some((event) => event.key === row.key))) continue;
+    const name = `${row.task}|${row.event.client}`;
     groups.set(name, [...(groups.get(name) ?? []), row]);
   }
   for (const group of groups.values()) {
     group.sort((a, b) => a.event.client_offset_seconds - b.event.client_offset_seconds);
-    try {
-      const answer = await fetch(ROUTE, {
-        method: "POST", credentials: "same-origin", headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ task: group[0].task, holder: group[0].holder, events: group.map((row) => row.event).slice(0, 500) }),
-      });
-      if (answer.ok || (answer.status >= 400 && answer.status < 500 && answer.status !== 401 && answer.status !== 429)) forget(group.map((row) => row.key));
-    } catch { /* still no network: next time */ }
+    const task = group[0].task, holder = task === r.task && r.held ? r.holder : group[0].holder;
+    for (let from = 0; from < group.length; from += 500) {
+      const part = group.slice(from, from + 500), events = part.map((row) => row.event);
+      const answer = await post({ task, holder, events });
+      if (answer.status === 0 || answer.status === 401 || answer.status === 429 || answer.status >= 500) return; // next time
+      if (!answer.ok) await salvage(task, holder, events);
+      forget(part.map((row) => row.key));
+    }
   }
+  r.heartbeat();
 }
 
 // ---- the strip ------------------------------------------------------------------------------------------------------------------
 
 export default function (component) {
   const data = component.data;
-  if (!tasks.has(data.task)) { tasks.set(data.task, recorder(data)); sendLeftovers(); }
+  const fresh = !tasks.has(data.task);
+  if (fresh) tasks.set(data.task, recorder(data));
   const r = tasks.get(data.task);
-  if (r.state === "finishing" && data.state === "open") { tasks.delete(data.task); }
   const root = component.parentElement;
   const $ = (name) => root.querySelector(name);
   const words = data.words;
-  root.querySelector(".strip").dataset.recIgnore = "1";
   $(".case").textContent = data.case;
   $(".arm").textContent = data.arm;
-  const reason = $(".reason");
-  if (!reason.options.length) for (const text of data.reasons) reason.add(new Option(text, text));
+  fill($(".reason"), data.reasons);
+  fill($(".why"), data.abort_reasons);
   r.show = () => {
-    const state = data.read_only ? "read_only" : r.lost ? "offline" : r.state;
+    const state = !r.held && !r.ended ? "read_only" : r.signedOut ? "signed_out" : r.lost ? "offline" : r.state;
     $(".light").className = `light ${state}`;
     $(".state").textContent = words[state] ?? state;
-    $(".pause").textContent = r.state === "paused" || r.state === "interrupted" ? words.resume : words.pause;
-    for (const name of [".pause", ".finish", ".abort"]) $(name).disabled = data.read_only || r.ended;
-    reason.disabled = data.read_only || r.state !== "open";
+    const stopped = r.state === "paused" || r.state === "interrupted";
+    $(".pause").textContent = stopped ? words.resume : words.pause;
+    for (const name of [".pause", ".finish", ".abort"]) $(name).disabled = !r.held || r.ended;
+    $(".reason").hidden = stopped;
+    $(".reason").disabled = !r.held || r.ended;
     $(".note").textContent = r.refused ?? "";
   };
-  $(".pause").onclick = () => (r.state === "paused" || r.state === "interrupted" ? r.resume() : r.pause(reason.value));
-  $(".finish").onclick = async () => { await r.finish(); component.setTriggerValue("ended", { task: r.task, how: "finish" }); };
-  $(".abort").onclick = async () => {
-    if ($(".confirm").hidden) { $(".confirm").hidden = false; return; }
-    $(".confirm").hidden = true;
-  };
-  const why = $(".why");
-  if (!why.options.length) for (const text of data.abort_reasons) why.add(new Option(text, text));
-  $(".sure").onclick = async () => { await r.abort(why.value); component.setTriggerValue("ended", { task: r.task, how: "abort" }); };
-  globalThis.__gilbrethLap = (name) => { if (running(r)) r.mark("lap", { area: name }); };
+  r.over = (how) => component.setTriggerValue("ended", { task: r.task, how });
+  $(".pause").onclick = () => (r.state === "paused" || r.state === "interrupted" ? r.resume() : r.pause($(".reason").value));
+  $(".finish").onclick = async () => { if (await r.finish()) r.over("finish"); };
+  $(".abort").onclick = () => { $(".confirm").hidden = !$(".confirm").hidden; };
+  $(".sure").onclick = async () => { $(".confirm").hidden = true; if (await r.abort($(".why").value)) r.over("abort"); };
+  globalThis.__gilbrethLap = (name) => { if (r.state === "open" && r.held && !r.ended) r.mark("lap", { area: name }); };
+  if (fresh && r.held) { r.begin(); sendLeftovers(r); }
   r.show();
 }
 
-const running = (r) => r.state === "open" && !r.ended;
+function fill(select, texts) {
+  if (!select.options.length) for (const text of texts) select.add(new Option(text, text));
+}
