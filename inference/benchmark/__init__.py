@@ -1,0 +1,5 @@
+"""Each stage of a reconstruction timed against a named rival, in turns, in one run. A figure, never a gate."""
+
+from inference.benchmark.run import STAGES, Timing, run_stages, table
+
+__all__ = ["STAGES", "Timing", "run_stages", "table"]
