@@ -123,3 +123,19 @@ def readings(db_session: Session, *, study_id: str, calibration: bool = False) -
         .order_by(Case.number, Account.code, Task.arm, Reading.round, Rating.region)
     )
     return _frame(db_session, statement, READINGS)
+
+
+def reading_times(db_session: Session, *, study_id: str, idle_seconds: tuple[float, ...] = (30.0, 60.0, 120.0)) -> pd.DataFrame:
+    """Times of every reading, computed as for tasks; index `reading`. People read without moving: the idle rules are shown, not used."""
+    statement = (
+        select(
+            Event.reading_id, Event.kind, Event.input, Event.count, Event.span_seconds, Event.at, Event.boot,
+            Event.monotonic_seconds, Event.client, Event.client_offset_seconds, Event.source,
+        )
+        .join(Reading, col(Reading.id) == Event.reading_id)
+        .where(Reading.study_id == study_id)
+        .order_by(Event.id)
+    )  # fmt: skip
+    frame = _frame(db_session, statement, COLUMNS)
+    times = task_times(frame.assign(at=pd.to_datetime(frame["at"], utc=True)), idle_seconds=idle_seconds)
+    return times.rename_axis("reading")

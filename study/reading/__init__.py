@@ -6,6 +6,7 @@ Nothing here hands out an arm, a task, a run or a technologist: readers see a nu
 from study.reading.adjudication import Disagreement, SideBySide, disagreements, open_adjudication, side_by_side
 from study.reading.answers import Answer, Answers
 from study.reading.assignments import assign_readings
+from study.reading.calibration import Feedback, calibration_feedback
 from study.reading.queue import Queue, QueueEntry, reading_queue
 from study.reading.ratings import amend_rating, submit_reading
 from study.reading.sittings import ReadingView, StaleDraft, append_reading_events, open_reading, report_problem, save_draft
@@ -14,6 +15,7 @@ __all__ = [
     "Answer",
     "Answers",
     "Disagreement",
+    "Feedback",
     "Queue",
     "QueueEntry",
     "ReadingView",
@@ -22,6 +24,7 @@ __all__ = [
     "amend_rating",
     "append_reading_events",
     "assign_readings",
+    "calibration_feedback",
     "disagreements",
     "open_adjudication",
     "open_reading",

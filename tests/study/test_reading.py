@@ -16,6 +16,7 @@ from study.reading import (
     StaleDraft,
     amend_rating,
     assign_readings,
+    calibration_feedback,
     disagreements,
     open_adjudication,
     open_reading,
@@ -237,3 +238,26 @@ def test_readings_that_differ_go_to_an_adjudicator_who_sees_both_and_neither_nam
 def test_readers_cannot_list_disagreements(world):
     with snapshot(world.engine) as db_session, pytest.raises(Forbidden):
         disagreements(db_session, study=db_session.get(Study, world.study_id), actor=world.people["reader"])
+
+
+def test_after_calibration_a_reader_learns_where_the_others_stood_and_only_then(world):
+    practice = world.image_set()
+    with transaction(world.engine) as db_session:
+        db_session.get(ImageSet, practice.id).calibration = True
+    assign(world)
+    mine, theirs = open_next(world, "reader"), open_next(world, "reader2")
+    submit(world, theirs, filled(quality=2), "reader2")
+    with snapshot(world.engine) as db_session, pytest.raises(Forbidden, match="submitted calibration"):
+        calibration_feedback(db_session, reading_id=mine.reading_id, actor=world.people["reader"])
+    submit(world, mine, filled(quality=5), "reader")
+    with snapshot(world.engine) as db_session:
+        feedback = calibration_feedback(db_session, reading_id=mine.reading_id, actor=world.people["reader"])
+    assert {(item.own.quality, item.others, item.others_passed, item.others_quality) for item in feedback} == {(5, 1, 1, 2.0)}
+
+
+def test_a_reading_is_timed_from_opening_to_submission(both_arms):
+    view = open_next(both_arms)
+    submit(both_arms, view, filled())
+    with snapshot(both_arms.engine) as db_session:
+        times = frames.reading_times(db_session, study_id=both_arms.study_id)
+    assert times["elapsed_seconds"].tolist() == [pytest.approx(30)]
