@@ -33,7 +33,7 @@ class EdgeRules:
 
     edge_share: float = 0.45
     least_hu: float = 90.0
-    rim_share: float = 0.25
+    rim_share: float = 0.6
     least_vessel: int = 40
     bone_hu: float = -80.0
 

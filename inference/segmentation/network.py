@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from inference.network.engine import VEIN, VESSEL
+from inference.network.engine import BONE, VEIN, VESSEL
 from inference.network.evidence import ScanEvidence
 from inference.network.lookup import DENSE, HARD_BONE, LUMEN, RIM, EdgeRules, decide, edge_map
 from inference.network.models import Model, open_model
@@ -33,12 +33,21 @@ class NetworkSettings:
         Vessel components smaller than this are removed. [mm³]
     wall_mm3 : float
         Calcium and metal in pieces up to this size that touch lumen stay with the vessel. [mm³]
+    join_threshold : bool
+        Whether the threshold method is asked too, where it finds the scan enhanced.
+    sure : int
+        Vessel evidence, 0 to 255, from which the network keeps a voxel that the threshold method calls bone.
+    veto_share : float
+        The network vetoes a vessel voxel of the threshold method when vessel has less than this share of vessel and bone.
     """
 
     edge: EdgeRules = field(default_factory=EdgeRules)
     least_lumen_ml: float = 0.3
     speck_mm3: float = 25.0
     wall_mm3: float = 800.0
+    join_threshold: bool = True
+    sure: int = 190
+    veto_share: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -91,12 +100,17 @@ def segment_network(
     decided = decide(array, evidence.maps, edges, ceiling_hu=contrast.ceiling_hu, rules=settings.edge)
     step("clean-up")
     vessel, bone = _clean(decided, float(np.prod(volume.spacing_mm)), settings)
+    joined = False
+    if settings.join_threshold and contrast.enhanced:
+        step("threshold method")
+        vessel, bone, joined = _join(volume, vessel, bone, evidence, settings)
     veins = _veins(vessel, evidence)
     notes: dict[str, Any] = {
         "method": "network",
         "model": {"name": opened.name, "version": opened.version, "sha256": opened.sha256},
         "engine": evidence.engine,
         "device": "cuda" if "cuda" in evidence.engine else "cpu",
+        "joined_with_threshold": joined,
         "share_seen": round(evidence.seen, 4),
         **asdict(contrast),
         **asdict(settings),
@@ -140,6 +154,21 @@ def _clean(decided: npt.NDArray[np.uint8], voxel_mm3: float, settings: NetworkSe
         vessel = keep[labels]
     bone = ((decided == HARD_BONE) | (dense & ~wall)) & ~vessel
     return vessel.astype(np.uint8), bone.astype(np.uint8)
+
+
+def _join(volume: Volume, vessel: Mask, bone: Mask, evidence: ScanEvidence, settings: NetworkSettings) -> tuple[Mask, Mask, bool]:
+    """Settle what network and threshold method see differently; unchanged where the latter finds no contrast."""
+    from inference.segmentation.threshold import segment_threshold
+
+    rival = segment_threshold(volume)
+    if not rival.notes.get("enhanced"):
+        return vessel, bone, False
+    share = nearest(evidence.maps[VESSEL], volume.shape)
+    rival_bone = rival.bone > 0
+    vetoed = share < settings.veto_share * (share.astype(np.uint16) + nearest(evidence.maps[BONE], volume.shape))
+    doubtful = (vessel > 0) & rival_bone & (share <= settings.sure)
+    joined = ((vessel > 0) & ~doubtful) | ((rival.vessel > 0) & ~vetoed)
+    return joined.astype(np.uint8), (((bone > 0) | doubtful) & ~joined).astype(np.uint8), True
 
 
 def _grown(mask: BoolMask) -> BoolMask:
