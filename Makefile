@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 PORT ?= 8501
 HOME_DIR ?= $(CURDIR)/.gilbreth
 
-.PHONY: help demo test lint system fuzz clean
+.PHONY: help demo test lint system crosscheck methods accuracy endurance benchmark fuzz clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,6 +48,21 @@ lint: $(VENV)/.dev ## Ruff, mypy and the import layers
 
 system: $(VENV)/.dev ## Browser, PACS, PostgreSQL and kill tests (needs the apt packages that .ci/run installs)
 	@$(BIN)/python -m pytest -m "system and not slow" -q tests/system
+
+crosscheck: $(VENV)/.dev ## Hold the statistics against R over random data (needs r-base-core, r-cran-lme4, r-cran-lmertest, r-cran-mass)
+	@$(BIN)/python benchmarks/crosscheck_times.py && $(BIN)/python benchmarks/crosscheck_readers.py
+
+methods: $(VENV)/.dev ## Simulate whole studies: type I error, power and coverage of every default method (long)
+	@$(BIN)/python benchmarks/methods.py
+
+accuracy: $(VENV)/.dev ## Score the methods on unseen phantoms and real crops (long)
+	@$(BIN)/python benchmarks/accuracy.py
+
+endurance: $(VENV)/.dev ## The full kill, race, tamper and disk-full runs (long)
+	@$(BIN)/python -m pytest -m slow -q tests
+
+benchmark: $(VENV)/.demo ## The speed table on a full-size case (long)
+	@$(BIN)/gilbreth benchmark --write docs/speed.md
 
 fuzz: $(VENV)/.dev ## 100,000 mutated scans against the reader; goes on where the last run ended (FUZZ_COUNT, out/fuzz.jsonl)
 	@mkdir -p out && $(BIN)/python -W ignore -m tests.inference.scans.fuzz --count $(or $(FUZZ_COUNT),100000) --journal out/fuzz.jsonl
