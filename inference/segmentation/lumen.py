@@ -141,7 +141,7 @@ def measure_lumen(
         volume_ml = float(np.count_nonzero(certain)) * voxel_ml
         alike_ml = float(np.count_nonzero(certain & (np.abs(mean - hu) < 0.12 * contrast + 10.0))) * voxel_ml
         # the bolus is in the arteries: organs and slow veins are larger, but darker
-        score = alike_ml * contrast**3
+        score = alike_ml * contrast**2
         enough = settings.least_volume_ml * (10.0 if hu > settings.usual_hu else 1.0)
         if volume_ml >= enough and score > best_score and _no_sheet(certain, mean, hu, spacing_mm, settings):
             lower = max(settings.least_lower_hu, SOFT_TISSUE_HU + settings.lower_share * contrast)
