@@ -203,12 +203,13 @@ def _origin(arteries: Array, label: int, boxes: list[Box], present: Array, geome
         part = np.asarray(arteries[both])
         if part.size == 0:
             continue
-        contact = (part == label) & ndimage.binary_dilation(part == parent, np.ones((3, 3, 3)))
+        contact = (part == label) & ndimage.binary_dilation(part == parent, np.ones((3, 3, 3), bool))
         if contact.any():
             pieces = pieces_of(contact)
             where = np.argwhere(pieces.labels == pieces.by_size()[0])
             middle = where[np.linalg.norm(where - where.mean(axis=0), axis=1).argmin()]
-            return geometry.points(middle + np.array([place.start for place in both]))[0]
+            touch: Array = geometry.points(middle + np.array([place.start for place in both]))[0]
+            return touch
     return None
 
 

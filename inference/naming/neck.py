@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from inference.naming.rules import SIDES, Namer, arc_of, shared_start
+from inference.naming.landmarks import SIDES, Landmarks, arc_of, shared_start
 
 Array = npt.NDArray[Any]
 
@@ -15,7 +15,7 @@ APART_MM = 2.5
 """The internal carotid must lie this much behind the external one, else neither is named."""
 
 
-def name_neck(namer: Namer) -> None:
+def name_neck(namer: Landmarks) -> None:
     """Find the ways of both common carotid and both vertebral arteries; `Namer.name_chest` then names what is below."""
     ways = _ways_to_top(namer)
     for side in SIDES:
@@ -24,7 +24,7 @@ def name_neck(namer: Namer) -> None:
         _find_vertebral(namer, side, [way for way in ways if way[0] == side])
 
 
-def _ways_to_top(namer: Namer) -> list[tuple[str, int, list[int], Array]]:
+def _ways_to_top(namer: Landmarks) -> list[tuple[str, int, list[int], Array]]:
     """Side, end, path and track of every way from a root that climbs to the upper face of the field."""
     tree, found = namer.tree, []
     cost, by = tree.walk(namer.roots)
@@ -42,7 +42,7 @@ def _ways_to_top(namer: Namer) -> list[tuple[str, int, list[int], Array]]:
     return found
 
 
-def _name_fork(namer: Namer, side: str, ways: list[tuple[str, int, list[int], Array]]) -> None:
+def _name_fork(namer: Landmarks, side: str, ways: list[tuple[str, int, list[int], Array]]) -> None:
     """The widest pair of ways that part above a common trunk: the hind one is internal, the other one external."""
     tree, found = namer.tree, []
     for first in ways:
@@ -77,12 +77,12 @@ def _name_fork(namer: Namer, side: str, ways: list[tuple[str, int, list[int], Ar
         namer.give(f"external_carotid_{side}", parts.get(node, []))
 
 
-def _beginning(namer: Namer, way: tuple[str, int, list[int], Array], start: int) -> Array:
+def _beginning(namer: Landmarks, way: tuple[str, int, list[int], Array], start: int) -> Array:
     track = namer.tree.track(way[2][start:], way[1])
     return track[arc_of(track) < 40.0]
 
 
-def _find_vertebral(namer: Namer, side: str, ways: list[tuple[str, int, list[int], Array]]) -> None:
+def _find_vertebral(namer: Landmarks, side: str, ways: list[tuple[str, int, list[int], Array]]) -> None:
     """The narrow, unbranched way behind and not lateral of the carotid artery of its side."""
     tree, carotid = namer.tree, namer.spines.get(f"common_carotid_{side}")
     if not carotid:
