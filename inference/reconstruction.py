@@ -199,7 +199,7 @@ class Reconstruction:
             from inference.reformat import write_cpr
 
             excluded = (self.segmentation.bone > 0) | (self.segmentation.veins > 0)
-            write_cpr(self.volume, self.centrelines, folder / "cpr", excluded=excluded)
+            write_cpr(self.volume, self.centrelines, folder / "cpr", arteries=self.segmentation.arteries, excluded=excluded)
         elif name == "mesh":
             from inference.mesh import write_mesh
 
