@@ -76,6 +76,7 @@ def enrol_case(
     strata: Mapping[str, str] | None = None,
     facts: Mapping[str, Any] | None = None,
     training: bool = False,
+    remark: str = "",
 ) -> Enrolled:
     """Take an exam in, screen it and lock the answer.
 
@@ -89,6 +90,8 @@ def enrol_case(
         Level of every factor of the protocol.
     facts : mapping
         Other columns of the case: `sex`, `age_band`, `scanner`, `scanned_at`, `scan_sha256`, `ctdi_vol_mgy`, ...
+    remark : str
+        What the scan's check found, kept with the screening.
     """
     require(db_session, actor=actor, operation="case.enrol", study=study)
     known = db_session.exec(select(Case).where(Case.study_id == study.id, Case.pseudonym == pseudonym)).first()
@@ -96,7 +99,7 @@ def enrol_case(
         screening = db_session.exec(select(Screening).where(Screening.case_id == known.id)).one()
         return Enrolled(known, screening.eligible, tuple(screening.reasons), new=False)
     chosen = dict(strata or {})
-    _check_strata(db_session, study=study, strata=chosen)
+    check_strata(db_session, study=study, strata=chosen)
     if not eligible and not reasons:
         raise RejectedInput("no_reason", "an exclusion without a reason", "name one of the protocol's exclusion reasons")
     number = int(db_session.exec(select(func.count()).select_from(Case).where(Case.study_id == study.id)).one()) + 1
@@ -109,7 +112,7 @@ def enrol_case(
     db_session.add(case)
     db_session.flush()
     answer = {
-        "study_id": study.id, "case_id": case.id, "eligible": eligible, "reasons": list(reasons), "screened_at": now,
+        "study_id": study.id, "case_id": case.id, "eligible": eligible, "reasons": list(reasons), "remark": remark, "screened_at": now,
         "screened_by": actor.account, "locked_at": now,
     }  # fmt: skip
     db_session.add(Screening.model_validate(answer))
@@ -117,7 +120,8 @@ def enrol_case(
     return Enrolled(case, eligible, tuple(reasons), new=True)
 
 
-def _check_strata(db_session: Session, *, study: Study, strata: Mapping[str, str]) -> None:
+def check_strata(db_session: Session, *, study: Study, strata: Mapping[str, str]) -> None:
+    """Raise `RejectedInput` unless every factor and level is the protocol's."""
     factors = {factor.name: factor.levels for factor in protocol_of(db_session, study_id=study.id).allocation.strata}
     for name, level in strata.items():
         if name not in factors:

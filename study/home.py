@@ -38,7 +38,7 @@ class Home:
 
     @property
     def scans(self) -> Path:
-        """Folder that says where each case's scan lies (`study.scan_intake.scan_path`); kept out of the database."""
+        """Folder of the de-identified copies of the scans, each under its pseudonym (`Case.scan_path`)."""
         return self.path / "scans"
 
     @property

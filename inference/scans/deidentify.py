@@ -15,12 +15,13 @@ from inference.errors import MissingPart
 from inference.save import save_nifti
 from inference.scans.archive import unpack
 from inference.scans.codes import rejected
-from inference.scans.dicom_slice import age_band
+from inference.scans.dicom_slice import age_band, called_projection
 from inference.scans.limits import Limits
 from inference.scans.load import load
 from inference.scans.pseudonyms import keyed_id, keyed_uid, shifted_date
 from inference.scans.read import listing
 from inference.scans.words import code_string
+from inference.volume import Volume
 
 _UIDS = frozenset(
     {"SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "ConcatenationUID", "DimensionOrganizationUID"}
@@ -45,7 +46,7 @@ _SEQUENCES = frozenset(
 _KEPT = _UIDS | _DATES | _CODES | _SCANNER | _NUMBERS | _SEQUENCES | {"SOPClassUID", "PixelData", "PatientAge", "PatientID", "PatientName"}
 _METHODS = (
     ("113100", "Basic Application Confidentiality Profile"),
-    ("113107", "Retain Longitudinal Temporal Information With Modified Dates Option"),
+    ("113107", "Retain Longitudinal Temporal Information Modified Dates Option"),
     ("113108", "Retain Patient Characteristics Option"),
     ("113109", "Retain Device Identity Option"),
 )
@@ -71,7 +72,7 @@ class Deidentified:
     left_out: int
 
 
-def deidentify(source: str | Path, out: str | Path, *, key: bytes) -> Deidentified:
+def deidentify(source: str | Path, out: str | Path, *, key: bytes, volume: Volume | None = None) -> Deidentified:
     """Write a de-identified copy of a DICOM folder, zip or file, or of a NIfTI, NRRD or MetaImage.
 
     Parameters
@@ -82,6 +83,8 @@ def deidentify(source: str | Path, out: str | Path, *, key: bytes) -> Deidentifi
         Folder to write to.
     key : bytes
         The site key, at least 16 bytes, kept outside the database.
+    volume : Volume, optional
+        What `load` gave for the source, so that it is not read twice.
 
     Raises
     ------
@@ -90,7 +93,7 @@ def deidentify(source: str | Path, out: str | Path, *, key: bytes) -> Deidentifi
     MissingPart
         Without dicom-anonymizer.
     """
-    volume = load(source)
+    volume = load(source) if volume is None else volume
     if volume.source.kind != "dicom":
         name = keyed_id(Path(source).resolve().name, key=key)
         return Deidentified(name, (save_nifti(volume.array, volume, Path(out) / name / f"{name}.nii.gz"),), 0, 0)
@@ -143,9 +146,14 @@ def deidentified(data: Any, *, key: bytes) -> Any:
     _keep_listed(copy)
     copy.PatientID = copy.PatientName = keyed_id(patient, key=key)
     copy.PatientBirthDate, copy.StudyTime, copy.AccessionNumber, copy.StudyID, copy.ReferringPhysicianName = "", "", "", "", ""
+    # the choice of the series looks at these two: the words go, the facts stay
+    if str(data.get("ContrastBolusAgent") or "").strip():
+        copy.ContrastBolusAgent = "contrast agent"
+    if word := called_projection(str(data.get("SeriesDescription") or "")):
+        copy.SeriesDescription = word
     if age:
         copy.PatientAge = f"{int(age.split('-')[0].rstrip('+')):03d}Y"
-    copy.PatientIdentityRemoved, copy.DeidentificationMethod = "YES", "Gilbreth: PS3.15 basic profile, allow-list, keyed ids, shifted dates"
+    copy.PatientIdentityRemoved, copy.DeidentificationMethod = "YES", "Gilbreth: PS3.15 basic profile, allow-list, keyed, dates shifted"
     copy.DeidentificationMethodCodeSequence = [_code(value, meaning) for value, meaning in _METHODS]
     copy.LongitudinalTemporalInformationModified, copy.RecognizableVisualFeatures = "MODIFIED", "YES"
     copy.BurnedInAnnotation = "NO"

@@ -27,6 +27,7 @@ TAGS = {
     0x00180088: "SpacingBetweenSlices",
     0x00181210: "ConvolutionKernel",
     0x00185100: "PatientPosition",
+    0x00189345: "CTDIvol",
     0x0020000D: "StudyInstanceUID",
     0x0020000E: "SeriesInstanceUID",
     0x00200011: "SeriesNumber",
@@ -150,6 +151,12 @@ class Values:
         number = self.decimal(name)
         return int(number) if number is not None and abs(number) < 2**53 else None
 
+    def double(self, name: str) -> float | None:
+        """A binary number of eight bytes, or None; text or another length is none."""
+        value = self.raw.get(_NUMBERS[name], b"")
+        number = float(struct.unpack_from(self.order + "d", value)[0]) if len(value) == 8 else math.nan
+        return number if math.isfinite(number) else None
+
     def short(self, name: str, default: int) -> int:
         """An unsigned 16-bit value."""
         value = self.raw.get(_NUMBERS[name], b"")
@@ -179,7 +186,7 @@ def read_slice(header: Header, file: int) -> Slice:
     one.position, one.orientation = values.decimals("ImagePositionPatient", 3), values.decimals("ImageOrientationPatient", 6)
     one.spacing, one.thickness = values.decimals("PixelSpacing", 2), values.decimal("SliceThickness")
     one.between, one.contrast = values.decimal("SpacingBetweenSlices"), bool(values.text("ContrastBolusAgent"))
-    one.called_projection = bool(_PROJECTION.search(values.text("SeriesDescription")))
+    one.called_projection = bool(called_projection(values.text("SeriesDescription")))
     _pixel_values(one, values)
     one.burned_in, one.lossy = values.code("BurnedInAnnotation") == "YES", values.code("LossyImageCompression") == "01"
     return one
@@ -210,6 +217,9 @@ def technical(header: Header) -> dict[str, str | float]:
         number = values.decimal(name)
         if number is not None:
             found[key] = number
+    dose = values.double("CTDIvol")
+    if dose is not None and 0.0 < dose < 1000.0:
+        found["ctdi_vol_mgy"] = round(dose, 3)
     if values.code("PatientPosition"):
         found["patient_position"] = values.code("PatientPosition")
     if values.code("PatientSex") in ("M", "F", "O"):
@@ -231,6 +241,18 @@ def age_band(age: str) -> str:
         return ""
     years = int(age[:3]) if age[3] == "Y" else int(age[:3]) // {"D": 365, "W": 52, "M": 12}[age[3]]
     return "90+" if years >= 90 else f"{years // 10 * 10}-{years // 10 * 10 + 9}"
+
+
+def called_projection(description: str) -> str:
+    """The word in a series description that says that the images are projections or renderings; empty when there is none.
+
+    Examples
+    --------
+    >>> called_projection("Anna MIP 10/3"), called_projection("CTA 0.6")
+    ('MIP', '')
+    """
+    found = _PROJECTION.search(description)
+    return found.group(1).upper() if found else ""
 
 
 def check_pixels(one: Slice) -> None:

@@ -37,6 +37,10 @@ class ScanLimits:
         A change between two slices this many times that of their neighbours: motion.
     metal_hu, metal_ml : float
         More than so many ml above so many HU: metal. [HU, ml]
+    least_coverage_mm : float
+        A scan shorter than this from foot to head is rejected as incomplete; 0 asks for nothing. [mm]
+    least_lumen_hu : float
+        Arteries less bright than this: review; 0 asks for nothing. [HU]
     """
 
     least_discs_mm: float = 30.0
@@ -49,6 +53,8 @@ class ScanLimits:
     motion_ratio: float = 3.0
     metal_hu: float = 3000.0
     metal_ml: float = 0.05
+    least_coverage_mm: float = 0.0
+    least_lumen_hu: float = 0.0
 
 
 def assess(volume: Volume, *, limits: ScanLimits | None = None) -> Verdict:
@@ -64,7 +70,8 @@ def assess(volume: Volume, *, limits: ScanLimits | None = None) -> Verdict:
     Returns
     -------
     Verdict
-        Findings, the gravest first: `unenhanced`, `thick_slices`, `arch_not_covered`, `vertex_not_covered`, `motion`, `metal`.
+        Findings, the gravest first: `unenhanced`, `weak_contrast`, `thick_slices`, `short_coverage`, `arch_not_covered`,
+        `vertex_not_covered`, `motion`, `metal`.
 
     Notes
     -----
@@ -72,8 +79,8 @@ def assess(volume: Volume, *, limits: ScanLimits | None = None) -> Verdict:
     """
     limits = limits or ScanLimits()
     image, spacing = coarse(volume, (2.0, 2.0, 2.0))
-    findings = [*_contrast(volume, limits), *_thickness(volume, limits), *_coverage(image, spacing, limits)]
-    findings += [*_motion(image, limits), *_metal(volume, limits)]
+    findings = [*_contrast(volume, limits), *_thickness(volume, limits), *_length(volume, limits)]
+    findings += [*_coverage(image, spacing, limits), *_motion(image, limits), *_metal(volume, limits)]
     order = {"reject": 0, "review": 1, "note": 2}
     return Verdict(tuple(sorted(findings, key=lambda finding: order[finding.severity])))
 
@@ -87,6 +94,9 @@ def _contrast(volume: Volume, limits: ScanLimits) -> Iterator[Finding]:
     if not long_enough:
         text = f"No arterial contrast was found: {seen.discs_mm:.0f} mm of bright vessel cross-sections; the scan looks unenhanced."
         yield Finding("unenhanced", "reject", text, round(seen.discs_mm, 1))
+    elif seen.lumen_hu < limits.least_lumen_hu:
+        text = f"Arteries are at about {seen.lumen_hu:.0f} HU; the protocol asks for {limits.least_lumen_hu:.0f} HU."
+        yield Finding("weak_contrast", "review", text, round(seen.lumen_hu, 0))
 
 
 def _thickness(volume: Volume, limits: ScanLimits) -> Iterator[Finding]:
@@ -95,6 +105,13 @@ def _thickness(volume: Volume, limits: ScanLimits) -> Iterator[Finding]:
         severity: Severity = "reject" if distance > limits.thickest_slice_mm else "review"
         text = f"Slices lie {distance:.2g} mm apart; over {limits.thick_slice_mm:g} mm small arteries are lost."
         yield Finding("thick_slices", severity, text, distance)
+
+
+def _length(volume: Volume, limits: ScanLimits) -> Iterator[Finding]:
+    length = volume.geometry.extent_mm[0]
+    if length < limits.least_coverage_mm:
+        text = f"The scan is {length:.0f} mm long; the protocol asks for {limits.least_coverage_mm:.0f} mm."
+        yield Finding("short_coverage", "reject", text, round(length, 1))
 
 
 def _coverage(image: Image, spacing: tuple[float, float, float], limits: ScanLimits) -> Iterator[Finding]:

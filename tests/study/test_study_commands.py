@@ -177,7 +177,9 @@ def test_with_the_local_account_disabled_nobody_acts_without_a_password(active):
 
 
 def test_an_allocation_is_drawn_once_after_enrolment(active, tmp_path, monkeypatch):
-    monkeypatch.setattr("study.scan_intake.take_in", lambda path: __import__("study.scan_intake").scan_intake.Intake(True, (), "ab" * 32))
+    from study.scan_intake import Intake
+
+    monkeypatch.setattr("study.scan_intake.take_in", lambda path, **_: Intake(True, (), "ab" * 32))
     active("users", "add", "tom", "--role", "technologist")
     (tmp_path / "scan").write_text("x")
     enrolled = active("study", "enrol", tmp_path / "scan", "--stratum", "priority=elective", "--json")

@@ -1,5 +1,6 @@
 """enrol, allocate, assign."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,7 +26,7 @@ def enrol(
     training: Annotated[bool, typer.Option("--training", help="A practice case, left out of every analysis.")] = False,
     home: Home = None, study: Study = None, as_: As = None, as_json: Json = False,
 ) -> int:  # fmt: skip
-    """Take exams in, screened and eligibility locked. Example: gilbreth study enrol scan.zip --stratum priority=elective"""
+    """Take exams in: read, checked, de-identified, locked. Example: gilbreth study enrol scan.zip --stratum priority=elective"""
     from db.base import utc_now
     from study.acting import cli_actor
     from study.console import answer, home_directory, progress
@@ -33,13 +34,12 @@ def enrol(
 
     opened = open_home(home_directory(home))
     actor, _ = cli_actor(opened.engine, name=as_, role="investigator", now=utc_now())
-    _check_before_reading(opened.engine, study=study, stratum=stratum, exclude=exclude, actor=actor)
-    results = []
+    protocol = _check_before_reading(opened.engine, study=study, stratum=stratum, exclude=exclude, actor=actor)
+    common = {"protocol": protocol, "site": site, "stratum": stratum, "exclude": exclude, "training": training, "study": study}
+    results: list[dict[str, Any]] = []
     with progress("Enrolling", total=len(paths)) as step:
         for path in paths:
-            results.append(
-                _enrol_one(opened, path, site=site, stratum=stratum, exclude=exclude, training=training, study=study, actor=actor)
-            )
+            results.append(_enrol_one(opened, path, actor=actor, **common))
             step(f"{results[-1]['case']}: {results[-1]['state']}")
     lines = [
         f"{item['case']}  {item['state']}{' (known)' if not item['new'] else ''}  {', '.join(item['reasons'])}".rstrip() for item in results
@@ -56,39 +56,46 @@ def _levels(stratum: list[str] | None) -> dict[str, str]:
     return {name: level for name, _, level in (item.partition("=") for item in stratum or [])}
 
 
-def _check_before_reading(engine: Any, *, study: str | None, stratum: list[str] | None, exclude: list[str] | None, actor: Any) -> None:
-    """Say no before minutes are spent on reading scans."""
+def _check_before_reading(engine: Any, *, study: str | None, stratum: list[str] | None, exclude: list[str] | None, actor: Any) -> Any:
+    """The protocol; says no before minutes are spent on reading scans."""
     from db.engine import snapshot
+    from study.enrolment import check_strata
     from study.errors import RejectedInput
     from study.permissions import require
     from study.studies import find_study, protocol_of
 
-    _levels(stratum)
     with snapshot(engine) as db_session:
         found = find_study(db_session, study=study)
         require(db_session, actor=actor, operation="case.enrol", study=found)
-        known = [reason.name for reason in protocol_of(db_session, study_id=found.id).eligibility.exclusion]
+        check_strata(db_session, study=found, strata=_levels(stratum))
+        protocol = protocol_of(db_session, study_id=found.id)
+    known = [reason.name for reason in protocol.eligibility.exclusion]
     if unknown := sorted(set(exclude or []) - set(known)):
         raise RejectedInput("no_such_reason", f"{', '.join(unknown)} is no exclusion reason of the protocol", f"use {', '.join(known)}")
+    return protocol
 
 
-def _enrol_one(opened: Any, path: Path, *, site: str, stratum: Any, exclude: Any, training: bool, study: Any, actor: Any) -> dict[str, Any]:
+def _enrol_one(
+    opened: Any, path: Path, *, protocol: Any, site: str, stratum: Any, exclude: Any, training: bool, study: Any, actor: Any
+) -> dict[str, Any]:
     from db.base import utc_now
     from db.engine import transaction
     from study.enrolment import enrol_case, get_site, pseudonym, site_key
-    from study.scan_intake import remember_path, take_in
+    from study.scan_intake import take_in
     from study.studies import find_study
 
-    intake = take_in(path)
-    reasons = (*intake.reasons, *(exclude or ()))
+    key = site_key(opened.keys)
+    intake = take_in(path, scans=opened.scans, key=key, protocol=protocol)
+    reasons = tuple(dict.fromkeys((*intake.reasons, *(exclude or ()))))
     with transaction(opened.engine, actor=actor) as db_session:
         done = enrol_case(
             db_session, study=find_study(db_session, study=study), site=get_site(db_session, code=site),
-            pseudonym=pseudonym(intake.sha256, key=site_key(opened.keys)), actor=actor, now=utc_now(), eligible=not reasons,
-            reasons=reasons, strata=_levels(stratum), facts={**intake.facts, "scan_sha256": intake.sha256}, training=training,
+            pseudonym=pseudonym(intake.sha256, key=key), actor=actor, now=utc_now(), eligible=not reasons, reasons=reasons,
+            strata=_levels(stratum), facts={**intake.facts, "scan_sha256": intake.sha256}, training=training, remark=intake.remark,
         )  # fmt: skip
-    remember_path(opened.scans, case_id=done.case.id, path=path)
-    return {"case": done.case.number, "state": done.case.state, "eligible": done.eligible, "reasons": list(done.reasons), "new": done.new}
+        answer = {"case": done.case.number, "state": done.case.state, "eligible": done.eligible, "reasons": list(done.reasons)}
+    checked = json.loads(intake.remark) if intake.remark else {"verdict": "accept" if intake.accepted else "reject", "findings": []}
+    return {**answer, "new": done.new, **checked}
 
 
 def allocate(
