@@ -5,11 +5,11 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
-from dashboard.server import pictures, record, sign_in_page
+from dashboard.server import agent, pictures, record, sign_in_page
 from dashboard.server.gate import Gate
 
 app = st.App(
     Path(__file__).with_name("main.py"),
-    routes=[*sign_in_page.ROUTES, *pictures.ROUTES, *record.ROUTES],
+    routes=[*sign_in_page.ROUTES, *pictures.ROUTES, *record.ROUTES, *agent.ROUTES],
     middleware=[Middleware(Gate)],
 )

@@ -1,5 +1,7 @@
 """The technologist's desk: reviewing the AI's pictures, or the steps of manual work and the pictures to hand in."""
 
+from urllib.parse import urlsplit
+
 import streamlit as st
 
 from dashboard import state
@@ -16,10 +18,10 @@ from study.recording.tasks import OpenTask
 def review(task: OpenTask) -> None:
     """AI arm: turn the pictures, read the automatic check, accept."""
     material = workplace.material_of(state.engine(), task_id=task.task_id, reconstructions=state.reconstructions())
+    if not task.read_only:
+        workplace.machine_state(state.engine(), actor=state.actor(), task_id=task.task_id, ready=material.reconstruction is not None)
     if material.reconstruction is None:
-        st.warning(text("task.not_ready"))
-        if st.button(text("task.look_again"), key="look-again"):
-            st.rerun()
+        _wait(task)
         return
     record = find_records(material.reconstruction.parent)[material.reconstruction.name]
     left, right = st.columns([3, 2])
@@ -40,6 +42,27 @@ def review(task: OpenTask) -> None:
                 ))  # fmt: skip
         else:
             _stored(material.image_set.frames, material.image_set.problem)
+
+
+@st.fragment(run_every=5)
+def _wait(task: OpenTask) -> None:
+    """The page looks for the reconstruction by itself; the time until then is AI wait and not the person's."""
+    st.info(text("task.not_ready"), icon=":material/hourglass_top:")
+    if workplace.material_of(state.engine(), task_id=task.task_id, reconstructions=state.reconstructions()).reconstruction is not None:
+        st.rerun()
+
+
+def agent(task: OpenTask) -> None:
+    """The desktop agent's command with a token for this task."""
+    with st.expander(text("agent.title"), icon=":material/mouse:"):
+        st.caption(text("agent.help"))
+        if st.button(text("agent.issue"), key="issue-token", disabled=task.read_only):
+            token = workplace.agent_token(state.engine(), actor=state.actor(), task_id=task.task_id)
+            st.session_state["agent_token"] = (task.task_id, token)
+        known, token = st.session_state.get("agent_token", (None, ""))
+        if known == task.task_id:
+            address = urlsplit(str(st.context.url))
+            st.code(f"gilbreth agent --task {token} --server {address.scheme}://{address.netloc}", language=None)
 
 
 def manual(task: OpenTask) -> None:

@@ -12,7 +12,7 @@ from sqlmodel import Session, select
 
 from db.audit import Actor
 from db.engine import snapshot, transaction
-from db.tables import Case, ImageSet, Run, Study, Task
+from db.tables import Case, Event, ImageSet, Run, Study, Task
 from study.accounts import confirm_identity
 from study.clock import read_clock
 from study.consent import consent_of, give_consent
@@ -23,8 +23,10 @@ from study.reading.answers import Answers
 from study.reading.queue import Queue, reading_queue
 from study.reading.ratings import submit_reading
 from study.reading.sittings import ReadingView, append_reading_events, open_reading, report_problem, save_draft
-from study.recording.events import NewEvent
+from study.recording.events import NewEvent, append_events
+from study.recording.states import LIVE
 from study.recording.tasks import OpenTask, WorklistEntry, open_task, worklist
+from study.recording.tokens import issue_token
 from study.studies import find_study, protocol_of
 
 
@@ -181,6 +183,23 @@ def tell_problem(engine: Engine, *, actor: Actor, reading_id: str, problem: str)
     """Report that the pictures of a reading cannot be shown."""
     with transaction(engine, actor=actor) as db_session:
         report_problem(db_session, reading_id=reading_id, problem=problem, actor=actor)
+
+
+def agent_token(engine: Engine, *, actor: Actor, task_id: str) -> str:
+    """A token with which the desktop agent counts for one task."""
+    with transaction(engine, actor=actor) as db_session:
+        return issue_token(db_session, task_id=task_id, actor=actor, now=read_clock())
+
+
+def machine_state(engine: Engine, *, actor: Actor, task_id: str, ready: bool) -> None:
+    """Note that the task waits for the machine, or that a wait is over; noted once, and no wait means nothing to end."""
+    with transaction(engine, actor=actor) as db_session:
+        waited = db_session.exec(select(Event.id).where(Event.task_id == task_id, Event.kind == "ai_wait")).first() is not None
+        task = db_session.get_one(Task, task_id)
+        if task.state not in LIVE or (ready and not waited):
+            return
+        event = NewEvent(kind="ai_ready" if ready else "ai_wait", key=f"{'ready' if ready else 'wait'}-{task_id}")
+        append_events(db_session, task_id=task_id, events=[event], actor=actor, now=read_clock(), source="machine")
 
 
 def new_holder() -> str:

@@ -17,3 +17,4 @@ if task.arm == "ai":
     desk.review(task)
 else:
     desk.manual(task)
+desk.agent(task)

@@ -44,18 +44,18 @@ class Batch:
 async def record(request: Request) -> Response:
     """Append a batch of events to the sender's own task; an empty batch is a heartbeat that keeps the lease, or asks for it."""
     if not same_origin(request):
-        return _refusal(403, "this must be sent from Gilbreth's own page")
+        return refusal(403, "this must be sent from Gilbreth's own page")
     if int(request.headers.get("content-length") or 0) > LARGEST_BODY:
-        return _refusal(413, "too much at once")
+        return refusal(413, "too much at once")
     body = await request.body()
     if len(body) > LARGEST_BODY:
-        return _refusal(413, "too much at once")
+        return refusal(413, "too much at once")
     token = request.cookies.get(COOKIE)
     person = await run_in_threadpool(_person, token)
     if person is None:
-        return _refusal(401, "sign in first")
-    if not _within_rate(person.session_id):
-        return _refusal(429, "too many requests")
+        return refusal(401, "sign in first")
+    if not within_rate(person.session_id):
+        return refusal(429, "too many requests")
     try:
         content = json.loads(body)
         batch = Batch(
@@ -63,13 +63,13 @@ async def record(request: Request) -> Response:
             take=content.get("take") is True, release=content.get("release") is True,
         )  # fmt: skip
     except (ValueError, KeyError, TypeError):
-        return _refusal(400, "malformed")
+        return refusal(400, "malformed")
     try:
         return await run_in_threadpool(_store, person, token or "", batch)
     except Forbidden as error:
-        return _refusal(409, str(error))
+        return refusal(409, str(error))
     except StudyError as error:
-        return _refusal(422, str(error))
+        return refusal(422, str(error))
 
 
 def _person(token: str | None) -> Person | None:
@@ -77,7 +77,8 @@ def _person(token: str | None) -> Person | None:
         return who_is(db_session, token=token, now=utc_now())
 
 
-def _within_rate(session_id: str) -> bool:
+def within_rate(session_id: str) -> bool:
+    """Whether a sender keeps within the number of requests for its time."""
     recent, now = _recent[session_id], time.monotonic()
     while recent and now - recent[0] > PER_SECONDS:
         recent.popleft()
@@ -111,7 +112,8 @@ def _lease(db_session: Session, batch: Batch, state: str, person: Person, now: I
     return renew_lease(db_session, task_id=batch.task, holder=batch.holder, now=now)
 
 
-def _refusal(status: int, reason: str) -> JSONResponse:
+def refusal(status: int, reason: str) -> JSONResponse:
+    """A refusal that says why."""
     return JSONResponse({"reason": reason}, status_code=status)
 
 
