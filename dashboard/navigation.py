@@ -20,6 +20,8 @@ PAGES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("minutes", "nav.results", ":material/schedule:", RESULTS),
     ("clicks", "nav.results", ":material/ads_click:", RESULTS),
     ("quality", "nav.results", ":material/fact_check:", RESULTS),
+    ("efficiency", "nav.operations", ":material/trending_down:", RESULTS),
+    ("staffing", "nav.operations", ":material/groups:", RESULTS),
     ("pictures", "nav.results", ":material/view_in_ar:", (*RESULTS, "scientist")),
     ("methods", "nav.help", ":material/menu_book:", ("*",)),
 )

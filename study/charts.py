@@ -1,11 +1,15 @@
 """Results to Plotly figures, shared by pages and the report."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import plotly.graph_objects as go
 
 from study.comparison import Comparison, Effect
+
+if TYPE_CHECKING:
+    from study.operations import Chart
 
 # Okabe–Ito: told apart in the common kinds of colour blindness.
 COLOURS = {"manual": "#999999", "ai": "#0072B2"}
@@ -217,3 +221,39 @@ def course(lines: dict[str, tuple[list[float], list[float]]], *, title: str, x: 
     figure = _dressed(figure, title=title, y=y)
     figure.update_xaxes(title=x)
     return figure.update_layout(legend={"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"})
+
+
+def control_chart(chart: "Chart", *, title: str) -> go.Figure:
+    """Weekly values with centre and limits; special causes stand out by colour and shape, a re-base by a line."""
+    figure = go.Figure()
+    weeks = list(chart.weeks)
+    for values, name, dash in ((chart.upper, "upper limit", "dot"), (chart.centre, "centre", "solid"), (chart.lower, "lower limit", "dot")):
+        figure.add_scatter(
+            x=weeks, y=list(values), mode="lines", name=name, line={"dash": dash, "color": "#888", "width": 1.5, "shape": "hvh"}
+        )
+    figure.add_scatter(
+        x=weeks, y=list(chart.values), mode="lines", line={"color": COLOURS["ai"], "width": 1}, showlegend=False, hoverinfo="skip"
+    )
+    groups = (("common cause", "circle", COLOURS["manual"], [not signal for signal in chart.signals]),)
+    special = ("special cause", "diamond", "#D55E00", [bool(signal) for signal in chart.signals])
+    for name, symbol, colour, chosen in (*groups, special):
+        points = [(w, v, n, s) for w, v, n, s, c in zip(weeks, chart.values, chart.cases, chart.signals, chosen, strict=True) if c]
+        figure.add_scatter(
+            x=[point[0] for point in points],
+            y=[point[1] for point in points],
+            mode="markers",
+            name=name,
+            marker={"symbol": symbol, "size": 9, "color": colour},
+            text=[f"{n} cases{', ' + s.replace('_', ' ') if s else ''}" for _, _, n, s in points],
+            hovertemplate="%{x|%d %b %Y}: %{y:.2f}, %{text}<extra></extra>",
+        )
+    if chart.rebased_at is not None:
+        figure.add_vline(
+            x=chart.rebased_at.timestamp() * 1000,
+            line_dash="dash",
+            line_color="#555",
+            annotation_text="go-live",
+            annotation_position="top left",
+        )
+    figure = _dressed(figure, title=title, y=chart.unit)
+    return figure.update_layout(legend={"orientation": "h", "y": -0.15}, height=360)
