@@ -35,8 +35,9 @@ class NetworkSettings:
         Calcium and metal in pieces up to this size that touch lumen stay with the vessel. [mm³]
     join_threshold : bool
         Whether the threshold method is asked too, where it finds the scan enhanced.
-    sure : int
-        Vessel evidence, 0 to 255, from which the network keeps a voxel that the threshold method calls bone.
+    least_added : int
+        Vessel evidence, 0 to 255, from which the network adds a voxel that the threshold method left out. What that method
+        calls bone stays bone.
     veto_share : float
         The network vetoes a vessel voxel of the threshold method when vessel has less than this share of vessel and bone.
     """
@@ -46,8 +47,8 @@ class NetworkSettings:
     speck_mm3: float = 25.0
     wall_mm3: float = 800.0
     join_threshold: bool = True
-    sure: int = 190
-    veto_share: float = 0.1
+    least_added: int = 130
+    veto_share: float = 0.01
 
 
 @dataclass(frozen=True)
@@ -166,8 +167,9 @@ def _join(volume: Volume, vessel: Mask, bone: Mask, evidence: ScanEvidence, sett
     share = nearest(evidence.maps[VESSEL], volume.shape)
     rival_bone = rival.bone > 0
     vetoed = share < settings.veto_share * (share.astype(np.uint16) + nearest(evidence.maps[BONE], volume.shape))
-    doubtful = (vessel > 0) & rival_bone & (share <= settings.sure)
+    doubtful = (vessel > 0) & (rival_bone | (share <= settings.least_added))
     joined = ((vessel > 0) & ~doubtful) | ((rival.vessel > 0) & ~vetoed)
+    doubtful &= rival_bone
     return joined.astype(np.uint8), (((bone > 0) | doubtful) & ~joined).astype(np.uint8), True
 
 

@@ -11,7 +11,7 @@ from inference.errors import MissingPart, RejectedScan
 from inference.geometry import Geometry
 from inference.network.adapters import LabelModel, open_monai_bundle
 from inference.network.models import open_model
-from inference.segmentation.network import segment_network
+from inference.segmentation.network import NetworkSettings, segment_network
 from inference.volume import Volume
 
 CHANNELS = {"0": "background", "1": "artery", "2": "bone"}
@@ -81,7 +81,7 @@ def test_a_label_map_of_any_program_becomes_masks_by_the_names_of_its_labels():
     volume = Volume(hu, Geometry(hu.shape, (0.7,) * 3))
     names = {5: "common_carotid_artery_left", 8: "skull", 9: "brain"}
     model = LabelModel("other", "1", "0" * 64, lambda _: np.where(rod, 5, np.where(plate, 8, 9)), names)
-    found = segment_network(volume, model=model)
+    found = segment_network(volume, model=model, settings=NetworkSettings(join_threshold=False))
     assert ((found.vessel > 0) == rod).mean() > 0.999
     assert (found.bone[plate] > 0).all()
 

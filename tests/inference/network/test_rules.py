@@ -8,7 +8,7 @@ import pytest
 from inference.geometry import Geometry
 from inference.network.evidence import ScanEvidence, bright_specks, gather_evidence, pooled
 from inference.resample import resample
-from inference.segmentation.network import segment_network
+from inference.segmentation.network import NetworkSettings, segment_network
 from inference.volume import Volume
 
 FINE_MM, NET_MM = 0.35, 0.7
@@ -50,6 +50,10 @@ def _maps(vessel, bone, *, calcium=None, vein=0):
     return np.stack([_coarse(vessel), _coarse(bone), empty if calcium is None else _coarse(calcium), np.full_like(empty, vein)])
 
 
+def _alone(volume, model):
+    return segment_network(volume, model=model, settings=NetworkSettings(join_threshold=False))
+
+
 def _overlap(found, truth):
     return 2 * (found & truth).sum() / (found.sum() + truth.sum())
 
@@ -61,7 +65,7 @@ def scan():
 
 def test_edges_follow_the_scans_own_voxels_not_the_networks_coarser_ones(scan):
     volume, rod, plate = scan
-    found = segment_network(volume, model=Says(_maps(rod, plate)))
+    found = _alone(volume, Says(_maps(rod, plate)))
     blocky = np.repeat(np.repeat(np.repeat(_coarse(rod) > 127, 2, 0), 2, 1), 2, 2)
     assert _overlap(found.vessel > 0, rod) > 0.98
     assert _overlap(found.vessel > 0, rod) > _overlap(blocky, rod)
@@ -69,7 +73,7 @@ def test_edges_follow_the_scans_own_voxels_not_the_networks_coarser_ones(scan):
 
 def test_bone_as_bright_as_the_lumen_stays_bone_and_masks_do_not_overlap(scan):
     volume, rod, plate = scan
-    found = segment_network(volume, model=Says(_maps(rod, plate)))
+    found = _alone(volume, Says(_maps(rod, plate)))
     assert found.vessel[plate].sum() == 0
     assert found.bone[plate].mean() > 0.97
     assert not (found.vessel & found.bone).any()
@@ -82,14 +86,14 @@ def test_what_is_too_dense_for_this_scans_lumen_is_not_lumen_unless_the_network_
     array[40:50, 30:36, 30:36] = 1500  # inside the rod
     doubtful = _maps(rod, plate)
     doubtful[0, 20:25, 15:18, 15:18], doubtful[1, 20:25, 15:18, 15:18] = 130, 120
-    found = segment_network(volume.with_array(array), model=Says(doubtful))
+    found = _alone(volume.with_array(array), Says(doubtful))
     assert found.notes["ceiling_hu"] < 1500
     assert found.vessel[42:48, 31:35, 31:35].mean() < 0.1
 
 
 def test_a_bright_bolus_raises_the_ceiling_with_it():
     volume, rod, plate = _scan(vessel_hu=750.0)  # a low-kV bolus: a fixed ceiling of 650 would lose it
-    found = segment_network(volume, model=Says(_maps(rod, plate)))
+    found = _alone(volume, Says(_maps(rod, plate)))
     assert found.notes["ceiling_hu"] > 900
     assert _overlap(found.vessel > 0, rod) > 0.97
 
@@ -102,7 +106,7 @@ def test_calcium_on_the_wall_stays_with_the_vessel_and_metal_far_away_does_not(s
     far[10:16, 80:84, 8:12] = True
     array[wall | far] = 1100
     maps = _maps(rod & ~wall, plate, calcium=wall | far)
-    found = segment_network(volume.with_array(array), model=Says(maps))
+    found = _alone(volume.with_array(array), Says(maps))
     assert found.vessel[wall].mean() > 0.9
     assert found.vessel[far].sum() == 0
 
@@ -113,28 +117,28 @@ def test_specks_are_removed(scan):
     speck = np.zeros(rod.shape, bool)
     speck[80:84, 80:84, 8:12] = True  # 2.7 mm³
     array[speck] = 400
-    found = segment_network(volume.with_array(array), model=Says(_maps(rod | speck, plate)))
+    found = _alone(volume.with_array(array), Says(_maps(rod | speck, plate)))
     assert found.vessel[speck].sum() == 0
 
 
 def test_veins_are_a_part_of_the_vessel(scan):
     volume, rod, plate = scan
-    veins = segment_network(volume, model=Says(_maps(rod, plate, vein=250)))
-    arteries = segment_network(volume, model=Says(_maps(rod, plate, vein=3)))
+    veins = _alone(volume, Says(_maps(rod, plate, vein=250)))
+    arteries = _alone(volume, Says(_maps(rod, plate, vein=3)))
     assert (veins.veins == veins.vessel).all()
     assert arteries.veins.sum() == 0
 
 
 def test_a_scan_without_lumen_is_called_unenhanced_and_nothing_is_claimed(scan):
     volume, rod, plate = scan
-    found = segment_network(volume, model=Says(_maps(np.zeros_like(rod), plate)))
+    found = _alone(volume, Says(_maps(np.zeros_like(rod), plate)))
     assert found.notes["enhanced"] is False
     assert found.vessel.sum() == 0
 
 
 def test_notes_name_the_model_and_the_share_of_the_volume_it_saw(scan):
     volume, rod, plate = scan
-    notes = segment_network(volume, model=Says(_maps(rod, plate))).notes
+    notes = _alone(volume, Says(_maps(rod, plate))).notes
     assert notes["model"] == {"name": "says", "version": "1", "sha256": "0" * 64}
     assert notes["share_seen"] == 0.1
     assert 350 < notes["lumen_hu"] <= 400
@@ -161,3 +165,40 @@ def test_blocks_of_air_are_never_looked_at(tmp_path, monkeypatch):
     evidence = gather_evidence(volume, tiny, None, device="cpu", threads=1, look=Look(patch=32, halo=8))
     assert evidence.seen == 0.0
     assert evidence.maps.sum() == 0
+
+
+def _against(monkeypatch, vessel, bone, *, enhanced=True):
+    """A threshold method that says what the test wants."""
+    from inference.segmentation import threshold
+    from inference.segmentation.result import Segmentation
+
+    masks = (vessel.astype(np.uint8), np.zeros(vessel.shape, np.uint8), bone.astype(np.uint8), np.zeros(vessel.shape, np.uint8))
+    monkeypatch.setattr(threshold, "segment_threshold", lambda volume: Segmentation(*masks, notes={"enhanced": enhanced}))
+
+
+def test_the_network_takes_away_what_it_is_certain_is_bone_from_the_threshold_method(scan, monkeypatch):
+    volume, rod, plate = scan
+    _against(monkeypatch, rod | plate, np.zeros_like(rod))
+    found = segment_network(volume, model=Says(_maps(rod, plate)))
+    assert found.notes["joined_with_threshold"] is True
+    assert found.vessel[plate].mean() < 0.02
+    assert found.vessel[rod].mean() > 0.97
+
+
+def test_the_network_adds_vessels_the_threshold_method_missed_but_never_in_its_bone(scan, monkeypatch):
+    volume, rod, plate = scan
+    missed = np.zeros_like(rod)
+    _against(monkeypatch, missed, plate)
+    assert (
+        segment_network(volume, model=Says(_maps(rod, plate))).vessel[rod].mean() > 0.85
+    )  # the outermost half voxels have less than half the evidence
+    found = segment_network(volume, model=Says(_maps(rod | plate, missed)))
+    assert found.vessel[plate].sum() == 0
+
+
+def test_a_threshold_method_that_finds_no_contrast_is_not_listened_to(scan, monkeypatch):
+    volume, rod, plate = scan
+    _against(monkeypatch, np.zeros_like(rod), rod | plate, enhanced=False)
+    found = segment_network(volume, model=Says(_maps(rod, plate)))
+    assert found.notes["joined_with_threshold"] is False
+    assert found.vessel[rod].mean() > 0.95
