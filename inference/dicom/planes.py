@@ -1,6 +1,7 @@
 """CT images that keep HU: the bone-removed slices and the MIPs, each with its own place in the patient."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,32 +42,72 @@ def write_slices(volume: Volume, series: Series, folder: Path, *, source: Volume
     return paths
 
 
-def write_projections(
-    frames: Sequence[npt.NDArray[np.int16]], series: Series, folder: Path, *, places: Sequence["Place"], source: Volume
+@dataclass(frozen=True)
+class Plane:
+    """Where a picture lies in the patient.
+
+    Parameters
+    ----------
+    direction : sequence of float
+        Row, column and normal direction as the columns of a matrix, row by row; the normal is not used.
+    origin_mm : numpy.ndarray
+        Centre of the first pixel, LPS. [mm]
+    pixel_mm, thickness_mm : float
+        Edge of a pixel; what one picture stands for across. [mm]
+    """
+
+    direction: Sequence[float]
+    origin_mm: npt.NDArray[np.float64]
+    pixel_mm: float
+    thickness_mm: float
+
+
+def projection_plane(geometry: Geometry, *, angle_degrees: float, rows: int, columns: int, pixel_mm: float) -> Plane:
+    """The plane through the middle of the field that a turn about the long axis projects onto."""
+    turn = np.deg2rad(angle_degrees)
+    across = np.array([np.cos(turn), np.sin(turn), 0.0])
+    down = np.array([0.0, 0.0, -1.0])
+    middle = geometry.points((np.asarray(geometry.shape)[None] - 1) / 2)[0]
+    corner = middle - across * pixel_mm * (columns - 1) / 2 - down * pixel_mm * (rows - 1) / 2
+    direction = (across[0], down[0], 0.0, across[1], down[1], 0.0, across[2], down[2], 0.0)
+    return Plane(direction, corner, pixel_mm, float(max(geometry.extent_mm[1:])))
+
+
+def write_planes(
+    frames: Sequence[npt.NDArray[np.int16]],
+    series: Series,
+    folder: Path,
+    *,
+    planes: Sequence[Plane],
+    source: Volume,
+    image_type: tuple[str, str],
+    comments: Sequence[str] = (),
+    derivation: str = "",
 ) -> list[Path]:
-    """Projections as CT images, HU kept, each with the plane through the centre of the field that it was projected onto."""
+    """Pictures as CT images, HU kept, each with its own plane.
+
+    Parameters
+    ----------
+    image_type : tuple of str
+        Third and fourth value of Image Type.
+    comments : sequence of str, optional
+        One image comment per picture.
+    derivation : str, optional
+        How the pictures were made.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for index, (frame, place) in enumerate(zip(frames, places, strict=True)):
+    for index, (frame, plane) in enumerate(zip(frames, planes, strict=True)):
         dataset = _image(series, index + 1, frame, kilovolts=None)
-        dataset.ImageType = ["DERIVED", "SECONDARY", "PROJECTION", "MIP"]
-        _place(dataset, place.direction, place.origin_mm, place.pixel_mm, place.pixel_mm, place.thickness_mm)
+        dataset.ImageType = ["DERIVED", "SECONDARY", *image_type]
+        _place(dataset, plane.direction, plane.origin_mm, plane.pixel_mm, plane.pixel_mm, plane.thickness_mm)
         refer_to(dataset, sop_class=source.source.sop_class_uid or CT_IMAGE, instances=source.source.instance_uids[:1])
+        if comments:
+            dataset.ImageComments = comments[index]
+        if derivation:
+            dataset.DerivationDescription = derivation
         paths.append(_save(dataset, folder, index))
     return paths
-
-
-class Place:
-    """Where a projection lies: its row and column directions, its corner and its pixel edge."""
-
-    def __init__(self, geometry: Geometry, *, angle_degrees: float, rows: int, columns: int, pixel_mm: float) -> None:
-        turn = np.deg2rad(angle_degrees)
-        across = np.array([np.cos(turn), np.sin(turn), 0.0])
-        down = np.array([0.0, 0.0, -1.0])
-        middle = geometry.points((np.asarray(geometry.shape)[None] - 1) / 2)[0]
-        corner = middle - across * pixel_mm * (columns - 1) / 2 - down * pixel_mm * (rows - 1) / 2
-        self.direction = (across[0], down[0], 0.0, across[1], down[1], 0.0, across[2], down[2], 0.0)
-        self.origin_mm, self.pixel_mm, self.thickness_mm = corner, pixel_mm, float(max(geometry.extent_mm[1:]))
 
 
 def _image(series: Series, index: int, pixels: npt.NDArray[np.int16], *, kilovolts: float | None) -> Any:
@@ -83,10 +124,10 @@ def _image(series: Series, index: int, pixels: npt.NDArray[np.int16], *, kilovol
     return dataset
 
 
-def _place(dataset: Any, direction: Sequence[float], origin: Sequence[float], row_mm: float, column_mm: float, thickness_mm: float) -> None:
+def _place(dataset: Any, direction: Sequence[float], origin: npt.ArrayLike, row_mm: float, column_mm: float, thickness_mm: float) -> None:
     d = [float(value) for value in direction]
     dataset.ImageOrientationPatient = [decimal(value) for value in (d[0], d[3], d[6], d[1], d[4], d[7])]
-    dataset.ImagePositionPatient = [decimal(float(value)) for value in origin]
+    dataset.ImagePositionPatient = [decimal(float(value)) for value in np.asarray(origin, float)]
     dataset.PixelSpacing = [decimal(row_mm), decimal(column_mm)]
     dataset.SliceThickness = decimal(thickness_mm)
     dataset.PositionReferenceIndicator = dataset.get("PositionReferenceIndicator", "")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from inference.anatomy import LABELS
+from inference.dicom.colours import cielab_of
 from inference.dicom.common import MANUFACTURER, MODEL, Series, software_version
 from inference.segmentation.result import Mask, Segmentation
 from inference.volume import Volume
@@ -98,6 +99,7 @@ def write_segmentation(
             CodedConcept(names[old][1][0], "SCT", names[old][1][1]),
             hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
             algorithm,
+            display_color=hd.color.CIELabColor(*cielab_of(names[old][0])),
         )
         for number, old in enumerate(present, start=1)
     ]

@@ -1,4 +1,4 @@
-"""Everything a reconstruction gives to the PACS, written into one folder: SEG, bone-removed CT, MIP and VR series."""
+"""Everything a reconstruction gives to the PACS, written into one folder: SEG, bone-removed CT, MIP, CPR and VR series."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +9,7 @@ import numpy as np
 from inference.dicom.captures import write_colour_frames
 from inference.dicom.common import Series
 from inference.dicom.identity import identity_of
-from inference.dicom.planes import Place, write_projections, write_slices
+from inference.dicom.planes import projection_plane, write_planes, write_slices
 from inference.dicom.segmentation import write_segmentation
 from inference.errors import MissingPart
 
@@ -29,11 +29,12 @@ def write_dicom(
     reconstruction : Reconstruction
         Masks, bone-removed volume and pictures.
     folder : Path
-        `seg/`, `bone_removed/`, `mip/`, `vr/` are made in it.
+        `seg/`, `bone_removed/`, `mip/`, `cpr/`, `vr/` are made in it.
     scan : Path, optional
         What the scan was read from, for the patient's attributes; without it results get a research identity.
     recipe : {"standard", "full"}, optional
-        `standard` writes SEG and the VR capture; `full` also the bone-removed slices and the MIPs as CT images that keep HU.
+        `standard` writes SEG and the VR capture; `full` also the bone-removed slices, the MIPs and the curved reformats as
+        CT images that keep HU.
     binary : bool
         Binary SEG for PACS that know no label maps.
 
@@ -57,6 +58,7 @@ def write_dicom(
     if kind == "full":
         paths += _bone_removed(reconstruction, make, folder)
         paths += _projections(reconstruction, make, folder)
+        paths += _curved(reconstruction, make, folder)
     paths += _volume_rendering(reconstruction, make, folder)
     return [*paths, *_masks(reconstruction, make, folder, binary=binary)]
 
@@ -91,12 +93,19 @@ def _projections(reconstruction: "Reconstruction", make: _SeriesMaker, folder: P
     volume = reconstruction.bone_removed
     turn, pixel_mm = angles(VIEWS), pixel_size(volume)
     frames = rotating(volume, turn, above_hu=-200, pixel_mm=pixel_mm)
-    places = [
-        Place(volume.geometry, angle_degrees=angle, rows=frame.shape[0], columns=frame.shape[1], pixel_mm=pixel_mm)
+    planes = [
+        projection_plane(volume.geometry, angle_degrees=angle, rows=frame.shape[0], columns=frame.shape[1], pixel_mm=pixel_mm)
         for angle, frame in zip(turn, frames, strict=True)
     ]
     series = make("mip", 2, f"AI MIP bone removed {VIEWS}x{360 // VIEWS} deg (research)")
-    return write_projections(frames, series, folder / "mip", places=places, source=reconstruction.volume)
+    return write_planes(frames, series, folder / "mip", planes=planes, source=reconstruction.volume, image_type=("PROJECTION", "MIP"))
+
+
+def _curved(reconstruction: "Reconstruction", make: _SeriesMaker, folder: Path) -> list[Path]:
+    from inference.dicom.curved import write_curved
+
+    series = make("cpr", 5, "AI CPR (research)")
+    return write_curved(reconstruction.centrelines, series, folder / "cpr", source=reconstruction.volume)
 
 
 def _volume_rendering(reconstruction: "Reconstruction", make: _SeriesMaker, folder: Path) -> list[Path]:
