@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import parts, state
+from dashboard import state
 from dashboard.state import text
 from study.analysis import run_plan
 from study.console import number
@@ -13,7 +13,6 @@ from study.operations import MEASURES, Chart, rosters
 def tasks_and_change() -> tuple[pd.DataFrame, pd.Timestamp | None]:
     """Finished tasks of the open study, and its go-live if the protocol has one; outcomes are permitted and noted first."""
     found = state.outcomes()[0]
-    parts.banner()
     plan = found.protocol.roll_out
     tasks = found.tasks.dropna(subset=["hands_on_seconds"])
     if plan is not None:
@@ -40,7 +39,8 @@ def since(tasks: pd.DataFrame, change: pd.Timestamp | None) -> pd.DataFrame:
 
 def title(measure: str, chart: Chart) -> str:
     """Name of a chart with its centre before and after."""
-    name = MEASURES[measure].split(" [")[0].capitalize()
+    name = MEASURES[measure].split(" [")[0]
+    name = name[0].upper() + name[1:]
     if chart.rebased_at is None:
         return f"{name} per case, by week: {chart.before:.2f}"
     return f"{name} per case, by week: {chart.before:.2f} → {chart.after:.2f}"

@@ -1,5 +1,6 @@
 """The reader's desk: queue, frames by sealed address, the protocol's form with a draft saved at every change, signing."""
 
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -24,8 +25,7 @@ def queue() -> Queue:
 
 def open_entry(reading_id: str) -> None:
     """Put a reading on the desk."""
-    view = workplace.open_my_reading(state.engine(), actor=state.actor(), reading_id=reading_id)
-    st.session_state["reading"], st.session_state["revision"] = view, view.revision
+    st.session_state["reading"] = workplace.open_my_reading(state.engine(), actor=state.actor(), reading_id=reading_id)
 
 
 def current() -> ReadingView | None:
@@ -60,15 +60,18 @@ def form(view: ReadingView) -> None:
     if protocol.form is None:
         st.error(text("reading.no_form"))
         return
-    kept = Answers.from_dict(view.draft or {})
+    _take_up(view)
+    st.caption(" · ".join(f"{level.value} {_label(level)}" for level in protocol.form.quality))
     if st.button(text("reading.pass_all"), key=f"all-{view.reading_id}"):
         _pass_all(view, protocol)
-    answers = Answers(
-        regions={name: _region(view, name, label, kept.regions.get(name), protocol) for name, label in _regions(protocol)},
-        confidence=_pills(view, "confidence", [1, 2, 3, 4, 5], kept.confidence) if protocol.form.ask_confidence else None,
-        guess=_pills(view, "guess", ["manual", "unsure", "ai"], kept.guess) if protocol.form.ask_arm else None,
-        remark=st.text_area(text("reading.remark"), value=kept.remark, key=f"remark-{view.reading_id}", max_chars=2000, height=80),
-    )
+    regions = {name: _region(view, name, label, protocol) for name, label in _regions(protocol)}
+    left, right = st.columns(2)
+    with left:
+        confidence = _choice(view, "confidence", [1, 2, 3, 4, 5]) if protocol.form.ask_confidence else None
+    with right:
+        guess = _choice(view, "guess", ["manual", "unsure", "ai"]) if protocol.form.ask_arm else None
+    remark = st.text_area(text("reading.remark"), key=f"remark-{view.reading_id}", max_chars=2000, height=80)
+    answers = Answers(regions, confidence, guess, remark)
     _save(view, answers)
     missing = answers.missing(protocol)
     if missing:
@@ -76,62 +79,74 @@ def form(view: ReadingView) -> None:
     _sign(view, answers, disabled=bool(missing))
 
 
+def _take_up(view: ReadingView) -> None:
+    """Put the saved draft into the widgets that are not on the screen yet: after a reload, or coming back from another page."""
+    kept = Answers.from_dict(view.draft or {})
+    values: dict[str, Any] = {"confidence": kept.confidence, "guess": kept.guess, "remark": kept.remark}
+    for name, answer in kept.regions.items():
+        values |= {f"q-{name}": answer.quality, f"p-{name}": answer.passed, f"r-{name}": list(answer.reasons)}
+    for name, value in values.items():
+        key = f"{name}-{view.reading_id}"
+        if value is not None and key not in st.session_state:
+            st.session_state[key] = value
+
+
+def _label(item: Any) -> str:
+    return str(item.label_zh if st.session_state.get("language") == "zh" and item.label_zh else item.label)
+
+
 def _regions(protocol: Protocol) -> list[tuple[str, str]]:
-    chinese = st.session_state.get("language") == "zh"
-    named = [(region.name, region.label_zh if chinese and region.label_zh else region.label) for region in protocol.regions]
+    named = [(region.name, _label(region)) for region in protocol.regions]
     return [*named, (OVERALL, text("reading.overall"))] if protocol.form and protocol.form.overall == "asked" else named
 
 
-def _region(view: ReadingView, name: str, label: str, kept: Answer | None, protocol: Protocol) -> Answer:
+def _region(view: ReadingView, name: str, label: str, protocol: Protocol) -> Answer:
     assert protocol.form is not None
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
-    levels = [level.value for level in protocol.form.quality]
+    left, right = st.columns([5, 4], vertical_alignment="bottom")
     with left:
-        quality = st.segmented_control(label, levels, default=kept.quality if kept else None, key=f"q-{view.reading_id}-{name}")
+        quality = st.segmented_control(label, [level.value for level in protocol.form.quality], key=f"q-{name}-{view.reading_id}")
     choices = {True: text("reading.pass"), False: text("reading.fail")}
     with right:
         passed = st.segmented_control(
-            label, [True, False], format_func=lambda value: choices[value], default=kept.passed if kept else None,
-            key=f"p-{view.reading_id}-{name}", label_visibility="collapsed",
+            f"{label}: {choices[True]}?", [True, False], format_func=lambda value: choices[value], key=f"p-{name}-{view.reading_id}",
+            label_visibility="collapsed",
         )  # fmt: skip
     reasons: list[str] = []
     if passed is False:
-        labels = {reason.name: reason.label for reason in protocol.form.reasons}
+        labels = {reason.name: _label(reason) for reason in protocol.form.reasons}
         reasons = st.pills(
-            text("reading.why"), list(labels), format_func=lambda key: labels[key], selection_mode="multi",
-            default=list(kept.reasons) if kept else [], key=f"r-{view.reading_id}-{name}", label_visibility="collapsed",
+            f"{label}: {text('reading.why')}", list(labels), format_func=lambda key: labels[key], selection_mode="multi",
+            key=f"r-{name}-{view.reading_id}", label_visibility="collapsed",
         )  # fmt: skip
     return Answer(quality, passed, tuple(reasons or ()))
 
 
-def _pills(view: ReadingView, name: str, options: list[Any], kept: Any) -> Any:
+def _choice(view: ReadingView, name: str, options: list[Any]) -> Any:
     words = {option: text(f"reading.{name}.{option}") if name == "guess" else str(option) for option in options}
-    return st.segmented_control(
-        text(f"reading.{name}"), options, format_func=lambda option: words[option], default=kept, key=f"{name}-{view.reading_id}"
-    )
+    return st.segmented_control(text(f"reading.{name}"), options, format_func=lambda option: words[option], key=f"{name}-{view.reading_id}")
 
 
 def _pass_all(view: ReadingView, protocol: Protocol) -> None:
+    """Pass what has no answer yet; exceptions made before stay, and others can be made after."""
     for name, _ in _regions(protocol):
-        st.session_state.setdefault(f"q-{view.reading_id}-{name}", 5)
-        if st.session_state.get(f"q-{view.reading_id}-{name}") is None:
-            st.session_state[f"q-{view.reading_id}-{name}"] = 5
-        if st.session_state.get(f"p-{view.reading_id}-{name}") is None:
-            st.session_state[f"p-{view.reading_id}-{name}"] = True
+        for key, value in ((f"q-{name}-{view.reading_id}", 5), (f"p-{name}-{view.reading_id}", True)):
+            if st.session_state.get(key) is None:
+                st.session_state[key] = value
 
 
 def _save(view: ReadingView, answers: Answers) -> None:
     """Save when something changed since the last save."""
     content = answers.to_dict()
-    if st.session_state.get("saved") == (view.reading_id, content):
+    if view.draft == content:
         return
     try:
-        st.session_state["revision"] = workplace.keep_draft(
-            state.engine(), actor=state.actor(), reading_id=view.reading_id, answers=answers, revision=int(st.session_state["revision"])
+        revision = workplace.keep_draft(
+            state.engine(), actor=state.actor(), reading_id=view.reading_id, answers=answers, revision=view.revision
         )
-        st.session_state["saved"] = (view.reading_id, content)
     except StudyError as error:
         st.error(str(error))
+    else:
+        st.session_state["reading"] = replace(view, draft=content, revision=revision)
 
 
 def _sign(view: ReadingView, answers: Answers, *, disabled: bool) -> None:

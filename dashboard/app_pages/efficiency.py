@@ -9,6 +9,7 @@ from study.operations import MEASURES, usage_chart, weekly_chart
 
 st.title(text("page.efficiency"))
 tasks, change = operations.tasks_and_change()
+parts.banner()
 chosen = operations.filtered(tasks)
 left, right = st.columns(2)
 for place, measure in zip((left, right, left, right), MEASURES, strict=True):

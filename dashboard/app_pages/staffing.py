@@ -8,6 +8,7 @@ from study.operations import busy_hour_arrivals
 
 st.title(text("page.staffing"))
 tasks, change = operations.tasks_and_change()
+parts.banner()
 recent = operations.since(tasks, change)
 columns = st.columns(5)
 arrivals = columns[0].number_input(text("staffing.arrivals"), 0.5, 100.0, round(busy_hour_arrivals(recent), 1), 0.5)
