@@ -20,13 +20,13 @@ def watch(
     method: Annotated[str, typer.Option(help="network or threshold.")] = "network",
     model: Annotated[str | None, typer.Option(help="Name or path of a model.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    full: Annotated[bool, typer.Option("--full", help="Store bone-removed slices and MIPs too, not only SEG and VR.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Store bone-removed slices, MIPs and CPRs too, not only SEG and VR.")] = False,
     home: Annotated[Path | None, typer.Option(help="Home with the ledger; GILBRETH_HOME otherwise.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object (with --once).")] = False,
 ) -> int:
     """Find new CTA series, reconstruct them and store the results into the same study. A second pass does nothing.
 
-    Exit status 1 when a series was refused or failed.
+    Exit status 1 when a series was refused or failed; what is no CTA (unenhanced, projections, ...) is passed over.
 
     Example: `gilbreth watch --dicomweb http://127.0.0.1:8042/dicom-web --once`
     """
@@ -51,9 +51,16 @@ def watch(
             break
         time.sleep(every)
     place.close()
-    result = {"seen": found.seen, "done": list(found.done), "refused": found.refused, "left": list(found.left)}
+    result = {
+        "seen": found.seen,
+        "done": list(found.done),
+        "refused": found.refused,
+        "left": list(found.left),
+        "passed_over": found.passed_over,
+    }
     lines = [
-        f"{found.seen} CT series seen, {len(found.done)} reconstructed and stored, {len(found.refused)} refused, {len(found.left)} left"
+        f"{found.seen} CT series seen, {len(found.done)} reconstructed and stored, {len(found.refused)} refused, {len(found.left)} left, "
+        f"{len(found.passed_over)} passed over (no CTA)"
     ]
     answer(result, as_json=as_json, lines=[*lines, *(f"{uid}: {reason}" for uid, reason in found.refused.items())])
     return 1 if found.refused or found.left else 0

@@ -7,7 +7,7 @@ that follow from input and model, so storing them again is storing the same.
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -23,16 +23,19 @@ OURS = "Gilbreth"
 FEWEST_INSTANCES = 8
 MOST_ATTEMPTS = 3
 SETTLED = ("done", "failed", "poisoned")
+# what a study holds beside its CTA: no reason for anybody to act
+NO_CTA = frozenset({"unenhanced", "localizer_only", "projection", "secondary_capture", "colour_image", "not_ct", "no_pixels"})
 
 
 @dataclass(frozen=True)
 class Pass:
-    """What one look at the PACS came to: series seen, reconstructed, refused (with reasons), left for later."""
+    """What one look at the PACS came to: series seen, reconstructed, refused (with reasons), left for later, and no CTA at all."""
 
     seen: int
     done: tuple[str, ...]
     refused: dict[str, str]
     left: tuple[str, ...]
+    passed_over: dict[str, str] = field(default_factory=dict)
 
 
 def candidates(found: list[FoundSeries]) -> list[FoundSeries]:
@@ -80,22 +83,24 @@ def look_once(engine: Engine, pacs: Pacs, *, options: Options, work: Path, told:
         When the PACS stays away; what was done stays done.
     """
     found = candidates(pacs.series())
-    done, refused, left = [], {}, []
+    done, refused, left, passed_over = [], {}, [], {}
     for item in found:
         if _state(engine, pacs, item) in SETTLED:
             continue
-        answer = _one(engine, pacs, item, options, work, full=full)
-        told(f"series {item.series_uid}: {answer[0]}{f' ({answer[1]})' if answer[1] else ''}")
-        if answer[0] == "done":
+        state, reason, code = _one(engine, pacs, item, options, work, full=full)
+        told(f"series {item.series_uid}: {'passed over' if code in NO_CTA else state}{f' ({reason})' if reason else ''}")
+        if state == "done":
             done.append(item.series_uid)
-        elif answer[0] in SETTLED:
-            refused[item.series_uid] = answer[1]
+        elif code in NO_CTA:
+            passed_over[item.series_uid] = reason
+        elif state in SETTLED:
+            refused[item.series_uid] = reason
         else:
             left.append(item.series_uid)
-    return Pass(len(found), tuple(done), refused, tuple(left))
+    return Pass(len(found), tuple(done), refused, tuple(left), passed_over)
 
 
-def _one(engine: Engine, pacs: Pacs, item: FoundSeries, options: Options, work: Path, *, full: bool) -> tuple[str, str]:
+def _one(engine: Engine, pacs: Pacs, item: FoundSeries, options: Options, work: Path, *, full: bool) -> tuple[str, str, str]:
     attempts = _enter(engine, pacs, item)
     work.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="series-", dir=work))
@@ -119,9 +124,15 @@ def _one(engine: Engine, pacs: Pacs, item: FoundSeries, options: Options, work: 
 def _reconstruct(scan: Path, out: Path, options: Options, *, full: bool) -> list[Path]:
     from inference import load
     from inference.dicom import write_dicom
+    from inference.errors import RejectedScan
     from inference.pipeline import reconstruct
+    from inference.scans.quality import assess
 
-    result = reconstruct(load(scan), method=options.method, model=options.model, device=options.device, recipe=options.recipe)
+    volume = load(scan)
+    for finding in assess(volume).findings:
+        if finding.code == "unenhanced":
+            raise RejectedScan("unenhanced", finding.text, "only CTA is reconstructed; use gilbreth reconstruct if this is one")
+    result = reconstruct(volume, method=options.method, model=options.model, device=options.device, recipe=options.recipe)
     return write_dicom(result, out, scan=scan, recipe="full" if full else "standard")
 
 
@@ -151,12 +162,12 @@ def _enter(engine: Engine, pacs: Pacs, item: FoundSeries) -> int:
         return job.attempts
 
 
-def _settle(engine: Engine, pacs: Pacs, item: FoundSeries, state: str, reason: str, *, code: str | None = None) -> tuple[str, str]:
+def _settle(engine: Engine, pacs: Pacs, item: FoundSeries, state: str, reason: str, *, code: str = "") -> tuple[str, str, str]:
     with transaction(engine) as db_session:
         job = db_session.exec(select(Job).where(Job.batch == _batch(pacs), Job.name == item.series_uid)).one()
-        job.state, job.reason, job.code, job.finished_at = state, reason[:1000] or None, code[:60] if code else None, utc_now()  # type: ignore[assignment]
+        job.state, job.reason, job.code, job.finished_at = state, reason[:1000] or None, code[:60] or None, utc_now()  # type: ignore[assignment]
         db_session.add(job)
-    return state, reason
+    return state, reason, code
 
 
 def _state(engine: Engine, pacs: Pacs, item: FoundSeries) -> str:
