@@ -24,11 +24,15 @@ def analyse(
     home: Annotated[Path | None, typer.Option(help="Home of the study; GILBRETH_HOME otherwise.")] = None,
     as_name: Annotated[str | None, typer.Option("--as", help="Account that looks; its password in GILBRETH_PASSWORD.")] = None,
     interim: Annotated[bool, typer.Option("--interim", help="The monitor's look before the lock; needs --as a monitor.")] = False,
+    anytime: Annotated[
+        bool, typer.Option("--anytime", help="With --interim: the confidence sequence of minutes saved, which may be watched every day.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """Run the plan: every figure with effect, interval, p, method and n. Difference = ai − manual, ratio = ai / manual.
 
-    Outcomes of a study of this home are refused until it is unblinded.
+    Outcomes of a study of this home are refused until it is unblinded; before, the monitor alone may look (`--interim`): against the
+    boundary of the protocol's spending function where it states one, or else as a description.
 
     Example: `gilbreth analyse --tasks tasks.csv --readings readings.csv --protocol head_neck_cta`
     """
@@ -37,12 +41,25 @@ def analyse(
 
     if (study is None) == (tasks is None):
         raise WrongUsage("give either --study ID or --tasks CSV")
+    if interim and tasks is not None:
+        raise WrongUsage("--interim looks at a study of this home; leave out --tasks")
+    if anytime and not interim:
+        raise WrongUsage("--anytime is the monitor's; add --interim")
     if tasks is not None:
-        result = _from_tables(tasks, readings, protocol)
+        result, looks = _from_tables(tasks, readings, protocol), {}
     else:
-        result = _from_study(study or "", protocol, home, as_name, interim=interim)
-    answer(result.to_dict(), as_json=as_json, lines=[*_lines(result), DISCLAIMER])
+        result, looks = _from_study(study or "", protocol, home, as_name, interim=interim, anytime=anytime)
+    told = [f"{name}: {look.get('words') or _watched(look)}" for name, look in looks.items()]
+    answer({**result.to_dict(), **looks}, as_json=as_json, lines=[*_lines(result), *told, DISCLAIMER])
     return 0
+
+
+def _watched(sequence: dict[str, Any]) -> str:
+    from study.console import number
+
+    limits = f"{number(sequence['low'])} to {number(sequence['high'])}"
+    mean, level = number(sequence["estimate"]), f"{100 * sequence['level']:g} %"
+    return f"mean difference {mean} min ({level} at all times: {limits}), {sequence['cases']} pairs"
 
 
 def _from_tables(tasks: Path, readings: Path | None, protocol: str | None) -> "PlanResult":
@@ -55,12 +72,15 @@ def _from_tables(tasks: Path, readings: Path | None, protocol: str | None) -> "P
     return run_plan(load_protocol(protocol), read_tasks(tasks), read_readings(readings) if readings else None)
 
 
-def _from_study(study: str, protocol: str | None, home: Path | None, as_name: str | None, *, interim: bool) -> "PlanResult":
+def _from_study(
+    study: str, protocol: str | None, home: Path | None, as_name: str | None, *, interim: bool, anytime: bool
+) -> tuple["PlanResult", dict[str, dict[str, Any]]]:
     from db.base import utc_now
     from study.acting import cli_actor
     from study.analysis import run_plan
     from study.console import home_directory
     from study.home import open_home
+    from study.monitoring import interim_look, minutes_saved
     from study.outcomes import permit_outcomes, read_outcomes
     from study.protocol import load_protocol
 
@@ -69,7 +89,12 @@ def _from_study(study: str, protocol: str | None, home: Path | None, as_name: st
     permit_outcomes(place.engine, actor=actor, study_id=study)
     outcomes = read_outcomes(place.engine, study_id=study)
     place.close()
-    return run_plan(load_protocol(protocol) if protocol else outcomes.protocol, outcomes.tasks, outcomes.readings)
+    plan, looks = load_protocol(protocol) if protocol else outcomes.protocol, {}
+    if interim:
+        looks["interim"] = interim_look(outcomes.protocol, outcomes.tasks, outcomes.readings).to_dict()
+    if anytime:
+        looks["anytime"] = minutes_saved(outcomes.protocol, outcomes.tasks).to_dict()
+    return run_plan(plan, outcomes.tasks, outcomes.readings), looks
 
 
 def _lines(result: "PlanResult") -> list[str]:
