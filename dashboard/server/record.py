@@ -51,7 +51,7 @@ async def record(request: Request) -> Response:
     if len(body) > LARGEST_BODY:
         return refusal(413, "too much at once")
     token = request.cookies.get(COOKIE)
-    person = await run_in_threadpool(_person, token)
+    person = await run_in_threadpool(find_person, token)
     if person is None:
         return refusal(401, "sign in first")
     if not within_rate(person.session_id):
@@ -72,7 +72,8 @@ async def record(request: Request) -> Response:
         return refusal(422, str(error))
 
 
-def _person(token: str | None) -> Person | None:
+def find_person(token: str | None) -> Person | None:
+    """Who sent a request."""
     with snapshot(server_home().engine) as db_session:
         return who_is(db_session, token=token, now=utc_now())
 
