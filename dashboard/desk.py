@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from dashboard import state
+from dashboard import state, work
 from dashboard.components.frames import frame_viewer
 from dashboard.components.laps import lap_buttons
 from dashboard.server.pictures import address_of
@@ -69,7 +69,7 @@ def manual(task: OpenTask) -> None:
     """Manual arm: mark the steps as they are done in the workstation, then hand the pictures in."""
     protocol = workplace.study_protocol(state.engine(), study_id=state.study_id())
     st.caption(text("task.manual"))
-    lap_buttons([(item.name, _label(item)) for item in protocol.taxonomy.activities if not item.arms or "manual" in item.arms])
+    lap_buttons([(item.name, work.label_of(item)) for item in protocol.taxonomy.activities if not item.arms or "manual" in item.arms])
     st.subheader(text("task.hand_in"))
     frames: dict[str, list[bytes]] = {}
     for view in protocol.images.views:
@@ -85,11 +85,6 @@ def manual(task: OpenTask) -> None:
     stored = workplace.material_of(state.engine(), task_id=task.task_id, reconstructions=state.reconstructions()).image_set
     if stored is not None:
         _stored(stored.frames, stored.problem)
-
-
-def _label(item: object) -> str:
-    chinese = getattr(item, "label_zh", "")
-    return str(chinese) if st.session_state.get("language") == "zh" and chinese else str(getattr(item, "label", ""))
 
 
 def _try(act: object) -> None:

@@ -17,6 +17,9 @@ from study.reading.answers import OVERALL, Answer, Answers
 from study.reading.queue import Queue
 from study.reading.sittings import ReadingView
 
+# Pictures and form side by side need the width.
+WIDE = "<style>.stMainBlockContainer { padding: 3.5rem 1.5rem 1rem; max-width: none; }</style>"
+
 
 def queue() -> Queue:
     """The queue of whoever is signed in."""
@@ -64,8 +67,9 @@ def form(view: ReadingView) -> None:
     st.caption(" · ".join(f"{level.value} {_label(level)}" for level in protocol.form.quality))
     if st.button(text("reading.pass_all"), key=f"all-{view.reading_id}"):
         _pass_all(view, protocol)
-    regions = {name: _region(view, name, label, protocol) for name, label in _regions(protocol)}
-    left, right = st.columns(2)
+    with st.container(gap="xxsmall"):
+        regions = {name: _region(view, name, label, protocol) for name, label in _regions(protocol)}
+    left, right = st.columns([4, 5], vertical_alignment="bottom")
     with left:
         confidence = _choice(view, "confidence", [1, 2, 3, 4, 5]) if protocol.form.ask_confidence else None
     with right:
@@ -102,9 +106,12 @@ def _regions(protocol: Protocol) -> list[tuple[str, str]]:
 
 def _region(view: ReadingView, name: str, label: str, protocol: Protocol) -> Answer:
     assert protocol.form is not None
-    left, right = st.columns([5, 4], vertical_alignment="bottom")
+    place, left, right = st.columns([7, 11, 7], vertical_alignment="center", gap="xsmall")
+    place.markdown(f"**{label}**" if name == OVERALL else label)
     with left:
-        quality = st.segmented_control(label, [level.value for level in protocol.form.quality], key=f"q-{name}-{view.reading_id}")
+        quality = st.segmented_control(
+            label, [level.value for level in protocol.form.quality], key=f"q-{name}-{view.reading_id}", label_visibility="collapsed"
+        )
     choices = {True: text("reading.pass"), False: text("reading.fail")}
     with right:
         passed = st.segmented_control(

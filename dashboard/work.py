@@ -8,6 +8,7 @@ from dashboard.state import text
 from db.base import utc_now
 from study import workplace
 from study.errors import StudyError
+from study.protocol.reading_part import Activity
 from study.recording.tasks import OpenTask, WorklistEntry
 
 # The strip stays on screen while the page below it scrolls.
@@ -39,6 +40,11 @@ def entry_words(entry: WorklistEntry) -> str:
     if entry.arm is not None:
         words += [text(f"arm.{entry.arm}"), text("task.period").format(number=entry.period)]
     return " · ".join(words)
+
+
+def label_of(item: Activity) -> str:
+    """The label of an activity in the account's language."""
+    return item.label_zh if st.session_state.get("language") == "zh" and item.label_zh else item.label
 
 
 def start(task_id: str) -> None:

@@ -10,7 +10,8 @@ if view is None:
     st.info(text("reading.none"))
     st.page_link(state.page("queue"), label=text("page.queue"), icon=":material/list:")
     st.stop()
-left, right = st.columns([3, 2])
+st.html(reading.WIDE)
+left, right = st.columns([10, 9], gap="small")
 with left:
     reading.viewer(view)
     reading.problem(view)

@@ -62,3 +62,33 @@ def reconstruction(folder: Path, case: str) -> Path:
     }  # fmt: skip
     (out / "case.json").write_text(json.dumps(record))
     return out
+
+
+def pictures_of_both_arms(folder: Path) -> dict[str, str]:
+    """One set of each arm, of two cases, with the very same pixels: arm by image set. Both are assigned to both readers."""
+    from sqlmodel import select
+
+    from db.engine import snapshot
+    from db.tables import Case, Study, Task
+    from study import workplace
+    from study.image_sets import frames_of_reconstruction
+    from study.reading import assign_readings
+
+    place = open_home(folder)
+    with snapshot(place.engine) as db_session:
+        study = db_session.exec(select(Study)).one()
+        tess, ines = (find_account(db_session, name=name) for name in ("tess", "ines"))
+        statement = select(Task.id, Task.arm).join(Case).where(Task.case_id == Case.id).order_by(Case.number)
+        tasks = db_session.execute(statement.add_columns(Case.number)).all()
+    first = next(row for row in tasks if row[1] == "ai")
+    second = next(row for row in tasks if row[1] == "manual" and row[2] != first[2])
+    actor, made = Actor("tess", "technologist", tess.id), reconstruction(folder, first[2])
+    ai = workplace.accept_reconstruction(place.engine, actor=actor, task_id=first[0], reconstruction=made, images=place.images)
+    frames = frames_of_reconstruction(made)
+    manual = workplace.store_upload(place.engine, actor=actor, task_id=second[0], frames=frames, images=place.images)
+    sets = {ai.id: "ai", manual.id: "manual"}
+    investigator = Actor("ines", "investigator", ines.id)
+    with transaction(place.engine, actor=investigator) as db_session:
+        assign_readings(db_session, study=db_session.get_one(Study, study.id), actor=investigator, now=utc_now(), seed=1)
+    place.close()
+    return sets
