@@ -100,9 +100,10 @@ def _take_in(path: Path, *, scans: Path, key: bytes, protocol: "Protocol") -> In
     verdict = assess(volume, limits=scan_limits(protocol.qc))
     facts = baseline_facts(volume)
     try:
-        copy = keep_copy(path, volume, scans=scans, name=pseudonym(sha256, key=key), key=key)
+        copy, dose = keep_copy(path, volume, scans=scans, name=pseudonym(sha256, key=key), key=key)
     except RejectedScan as rejected:
         return Intake(False, (rejected.code,), sha256, facts, remark_of(verdict))
+    facts |= {} if dose is None else {"dlp_mgy_cm": dose}
     named = {reason.name for reason in protocol.eligibility.exclusion}
     reasons = exclusion_reasons((finding.code for finding in verdict.findings if finding.severity == "reject"), named)
     return Intake(not reasons, reasons, sha256, {**facts, "scan_path": str(copy)}, remark_of(verdict))
@@ -145,11 +146,11 @@ def baseline_facts(volume: "Volume") -> dict[str, Any]:
     header = volume.source.header
     scanner = " ".join(str(header[key]) for key in ("manufacturer", "model") if header.get(key))
     facts = {"scanner": scanner[:120] or None}
-    return facts | {key: header[key] for key in ("sex", "age_band", "ctdi_vol_mgy", "dlp_mgy_cm") if key in header}
+    return facts | {key: header[key] for key in ("sex", "age_band", "ctdi_vol_mgy") if key in header}
 
 
-def keep_copy(path: Path, volume: "Volume", *, scans: Path, name: str, key: bytes) -> Path:
-    """A de-identified copy under a neutral name, complete or not there at all.
+def keep_copy(path: Path, volume: "Volume", *, scans: Path, name: str, key: bytes) -> tuple[Path, float | None]:
+    """A de-identified copy under a neutral name, complete or not there at all, and the dose-length product of its dose report.
 
     Raises
     ------
@@ -162,17 +163,17 @@ def keep_copy(path: Path, volume: "Volume", *, scans: Path, name: str, key: byte
 
     target = scans.resolve() / name
     if target.is_dir():
-        return target
+        return target, None
     scans.mkdir(parents=True, exist_ok=True, mode=0o700)
     scratch = Path(tempfile.mkdtemp(prefix="incoming-", dir=scans))
     try:
-        deidentify(path, scratch / "copy", key=key, volume=volume)
+        done = deidentify(path, scratch / "copy", key=key, volume=volume)
         if not _same_scan(load(scratch / "copy"), volume):
             raise RejectedScan("damaged", "the de-identified copy differs from the scan", "export the series again, alone in its folder")
         os.replace(scratch / "copy", target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return target
+    return target, done.dlp_mgy_cm
 
 
 def _same_scan(one: "Volume", other: "Volume") -> bool:

@@ -16,6 +16,7 @@ from inference.save import save_nifti
 from inference.scans.archive import unpack
 from inference.scans.codes import rejected
 from inference.scans.dicom_slice import age_band, called_projection
+from inference.scans.dose import dose_length_mgy_cm
 from inference.scans.limits import Limits
 from inference.scans.load import load
 from inference.scans.pseudonyms import keyed_id, keyed_uid, shifted_date
@@ -64,12 +65,15 @@ class Deidentified:
         Files written, named by keyed UIDs.
     quarantined, left_out : int
         Images withheld because their pixels may show text, and files that are no images.
+    dlp_mgy_cm : float, optional
+        Dose-length product that a dose report among the files states. [mGy·cm]
     """
 
     patient: str
     files: tuple[Path, ...]
     quarantined: int
     left_out: int
+    dlp_mgy_cm: float | None = None
 
 
 def deidentify(source: str | Path, out: str | Path, *, key: bytes, volume: Volume | None = None) -> Deidentified:
@@ -99,10 +103,11 @@ def deidentify(source: str | Path, out: str | Path, *, key: bytes, volume: Volum
         return Deidentified(name, (save_nifti(volume.array, volume, Path(out) / name / f"{name}.nii.gz"),), 0, 0)
     with tempfile.TemporaryDirectory(prefix="scan-") as scratch:
         written: list[Path] = []
-        patients, counts = set(), {"quarantined": 0, "left_out": 0}
+        patients, counts, dose = set(), {"quarantined": 0, "left_out": 0}, None
         for data in _datasets(Path(source), scratch):
             if data is None or "PixelData" not in data:
                 counts["left_out"] += 1
+                dose = dose_length_mgy_cm(data) if data is not None and dose is None else dose
             elif may_show_text(data):
                 counts["quarantined"] += 1
             else:
@@ -111,7 +116,7 @@ def deidentify(source: str | Path, out: str | Path, *, key: bytes, volume: Volum
                 written.append(_write(clean, Path(out)))
     if not written:
         raise rejected("burned_in_text", "every image was withheld because its pixels may show text")
-    return Deidentified(min(patients), tuple(written), counts["quarantined"], counts["left_out"])
+    return Deidentified(min(patients), tuple(written), counts["quarantined"], counts["left_out"], dose)
 
 
 def may_show_text(data: Any) -> bool:

@@ -133,7 +133,8 @@ def serve(connection: socket.socket) -> None:
             return
         limits = Limits(**request["limits"])
         memory = Memory(limits, base)
-        signal.setitimer(signal.ITIMER_REAL, limits.total_seconds + 5)
+        # only for a child whose parent is gone: the parent ends a slow one, and is patient with one that gets no processor
+        signal.setitimer(signal.ITIMER_REAL, 6 * limits.total_seconds)
         tempfile.tempdir = request["scratch"]
         answer = _answer(request, memory, limits, channel)
         memory.seal()

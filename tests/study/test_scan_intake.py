@@ -1,10 +1,13 @@
 """A scan at the door: judged by the protocol, its exclusion reason kept as data, copied without a name."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
+from pydicom.dataset import Dataset
 
 from study.errors import RejectedInput
 from study.protocol import load_protocol
@@ -91,6 +94,23 @@ def test_a_nifti_is_copied_under_no_name(tmp_path):
     assert intake.accepted
     assert np.array_equal(load(intake.facts["scan_path"]).array, load(path).array)
     assert "Doe" not in intake.facts["scan_path"].removeprefix(str(tmp_path))
+
+
+def test_the_dose_length_product_comes_from_the_report_beside_the_scan_and_the_report_stays_out(folder, tmp_path):
+    beside = tmp_path / "Jane"
+    shutil.copytree(folder, beside)
+    report = pydicom.dcmread(next(beside.iterdir()))
+    name, value, item, part = Dataset(), Dataset(), Dataset(), Dataset()
+    name.CodeValue, value.NumericValue, report.Modality, report.SOPInstanceUID = "113813", "612.5", "SR", "1.2.3"
+    item.ConceptNameCodeSequence, item.MeasuredValueSequence = [name], [value]
+    part.ContentSequence, report.SOPClassUID = [item], pydicom.uid.XRayRadiationDoseSRStorage
+    report.ContentSequence = [part]
+    report.file_meta.MediaStorageSOPClassUID, report.file_meta.MediaStorageSOPInstanceUID = report.SOPClassUID, "1.2.3"
+    del report.PixelData
+    report.save_as(beside / "dose.dcm")
+    intake = enter(beside, tmp_path)
+    assert intake.facts["dlp_mgy_cm"] == 612.5
+    assert len(list(Path(intake.facts["scan_path"]).rglob("*.dcm"))) == 100
 
 
 def test_what_is_no_scan_is_excluded_by_its_code_and_not_copied(tmp_path):

@@ -5,11 +5,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 
 from inference.scans.codes import REMEDIES
 from inference.scans.inspect import look
 from inference.volume import Volume
+from tests.inference.scans import makers as m
 from tests.inference.scans.corpus import CASES
 from tests.inference.scans.makers import field
 
@@ -91,6 +93,21 @@ def test_the_longer_thinner_series_is_chosen_and_the_other_listed(tmp_path):
     assert volume.shape[0] == 12
     assert sum(item["reason"] == "other_series" for item in answer.left_out) == 5
     assert len(answer.series) == 2
+
+
+def test_a_disc_with_a_dicomdir_gives_its_series_and_lists_the_directory(tmp_path):
+    from pydicom.fileset import FileSet
+
+    disc = FileSet()
+    for number, data in enumerate(m.series()):
+        data.StudyID, data.StudyTime, data.AccessionNumber, data.PatientName = "1", "120000", "", "Nobody"
+        data.StudyDate = "20260309"
+        disc.add(pydicom.dcmread(m.save(data, tmp_path / "loose" / f"{number}.dcm")))
+    disc.write(tmp_path / "disc")
+    answer, volume = look(tmp_path / "disc")
+    assert volume.shape[0] == 12
+    assert {item["name"]: item["reason"] for item in answer.left_out} == {"DICOMDIR": "no_pixels"}
+    assert np.nanmax(off_field(volume)) <= 0.6
 
 
 def test_nothing_is_written_outside_the_scratch_folder_by_a_hostile_zip(tmp_path):
