@@ -153,7 +153,8 @@ def region_heat_map(rates: pd.DataFrame, *, title: str) -> go.Figure:
 
 def arm_distribution(values: dict[str, "pd.Series[float]"], *, title: str, unit: str, points: int = 400) -> go.Figure:
     """Box of one measure for each arm, however many tasks; an even sample of at most `points` single tasks per arm is drawn."""
-    figure, names = go.Figure(), []
+    names: list[str] = []
+    figure = go.Figure()
     for arm, series in values.items():
         known = series.dropna().astype(float).sort_values()
         if known.empty:

@@ -247,14 +247,14 @@ def minutes_saved(protocol: Protocol, tasks: pd.DataFrame) -> MinutesSaved:
     last = data.finished.groupby("case")["started_at"].max().reindex(pairs.index)
     ordered = pairs.assign(day=pd.to_datetime(last, utc=True), name=pairs.index.astype(str)).sort_values(["day", "name"], kind="stable")
     try:
-        found = statistics.confidence_sequence((ordered["ai"] - ordered["manual"]).to_numpy(float), level=data.level)
+        sequence = statistics.confidence_sequence((ordered["ai"] - ordered["manual"]).to_numpy(float), level=data.level)
     except StatisticsError as error:
         raise RejectedInput("no_pairs", "no case is finished in both arms yet", "wait for the first pair") from error
-    low, high = found.interval()
+    low, high = sequence.interval()
     days = ordered["day"].dt.strftime("%Y-%m-%d").fillna("undated").tolist()
     ends = [index for index, day in enumerate(days) if index + 1 == len(days) or days[index + 1] != day]
-    course = tuple((days[index], found.means[index], found.lower[index], found.upper[index]) for index in ends)
-    return MinutesSaved(found.n, found.estimate, low, high, data.level, found.p_value, course, found.method, found.notes)
+    course = tuple((days[index], sequence.means[index], sequence.lower[index], sequence.upper[index]) for index in ends)
+    return MinutesSaved(sequence.n, sequence.estimate, low, high, data.level, sequence.p_value, course, sequence.method, sequence.notes)
 
 
 def _finite(value: float) -> float | None:

@@ -45,8 +45,9 @@ def analyse(
         raise WrongUsage("--interim looks at a study of this home; leave out --tasks")
     if anytime and not interim:
         raise WrongUsage("--anytime is the monitor's; add --interim")
+    looks: dict[str, dict[str, Any]] = {}
     if tasks is not None:
-        result, looks = _from_tables(tasks, readings, protocol), {}
+        result = _from_tables(tasks, readings, protocol)
     else:
         result, looks = _from_study(study or "", protocol, home, as_name, interim=interim, anytime=anytime)
     told = [f"{name}: {look.get('words') or _watched(look)}" for name, look in looks.items()]
@@ -89,7 +90,8 @@ def _from_study(
     permit_outcomes(place.engine, actor=actor, study_id=study)
     outcomes = read_outcomes(place.engine, study_id=study)
     place.close()
-    plan, looks = load_protocol(protocol) if protocol else outcomes.protocol, {}
+    plan = load_protocol(protocol) if protocol else outcomes.protocol
+    looks: dict[str, dict[str, Any]] = {}
     if interim:
         looks["interim"] = interim_look(outcomes.protocol, outcomes.tasks, outcomes.readings).to_dict()
     if anytime:

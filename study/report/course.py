@@ -61,7 +61,7 @@ def roll_out(material: Material) -> Section | None:
             continue
         names = {1: "sites that switched", 0: "comparison sites"}
         lines = {
-            names[int(kind)]: (part["time"].astype(float).tolist(), part["value"].astype(float).round(3).tolist())
+            names[int(str(kind))]: (part["time"].astype(float).tolist(), part["value"].astype(float).round(3).tolist())
             for kind, part in series.groupby("switched", sort=True)
         }
         chart = charts.course(lines, title="", x=f"{plain(plan.unit)}s from go-live ({plan.go_live})", y=f"{word} per case", switch=-0.5)

@@ -1,6 +1,7 @@
 """What the records answer, in a sentence each, by the names that the checklists use; what they do not answer is absent."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import pandas as pd
 
@@ -167,10 +168,11 @@ def _model(material: Material) -> str | None:
     if material.runs is None or material.runs.empty:
         return None
     named = material.runs.drop_duplicates(["model_name", "model_version", "model_sha256"])
-    return _joined(
-        f"{row.model_name or row.method} {row.model_version} (sha256 {row.model_sha256[:12] or 'not recorded'})"
-        for row in named.itertuples()
-    )
+    return _joined(f"{_model_name(row)} (sha256 {str(row.model_sha256)[:12] or 'not recorded'})" for row in named.itertuples())
+
+
+def _model_name(row: Any) -> str:
+    return f"{row.model_name or row.method} {row.model_version}".strip()
 
 
 def _model_changes(material: Material) -> str | None:

@@ -180,7 +180,7 @@ def _guesses(db_session: Session, study_id: str) -> pd.DataFrame:
 def _consents(db_session: Session, study_id: str) -> int:
     return int(
         db_session.execute(
-            select(sqlalchemy.func.count(sqlalchemy.distinct(Consent.account_id))).where(Consent.study_id == study_id)
+            select(sqlalchemy.func.count(sqlalchemy.distinct(col(Consent.account_id)))).where(Consent.study_id == study_id)
         ).scalar_one()
     )
 

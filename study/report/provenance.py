@@ -46,7 +46,7 @@ def deviations(material: Material) -> Section:
         rows = [[f"{row.recorded_at:%Y-%m-%d}", row.kind, row.case or "–", row.description] for row in material.deviations.itertuples()]
         blocks.append(table(["Date", "Kind", "Case", "What happened"], rows, caption="Deviations.", weights=(1, 1, 0.8, 5)))
     if material.amendments is not None and len(material.amendments):
-        rows = [[row.number, f"{row.created_at:%Y-%m-%d}", row.reason, row.sha256[:12]] for row in material.amendments.itertuples()]
+        rows = [[row.number, f"{row.created_at:%Y-%m-%d}", row.reason, str(row.sha256)[:12]] for row in material.amendments.itertuples()]
         blocks.append(table(["Version", "Date", "Reason", "sha256"], rows, caption="Versions of the protocol.", weights=(0.7, 1, 4, 1.3)))
     return Section("Deviations", tuple(blocks))
 

@@ -24,7 +24,8 @@ def quality(material: Material) -> Section:
     readings = material.readings
     if not len(readings):
         return Section("Quality by region", (Paragraph("Nothing was rated."),))
-    rates, blocks = region_rates(readings.astype({"round": float})), []
+    rates = region_rates(readings.astype({"round": float}))
+    blocks: list[Block] = []
     if len(rates):
         chart = charts.region_heat_map(rates, title="")
         low = 5 * int(min(85.0, float((100 * rates["passed"] / rates["total"]).min())) // 5)

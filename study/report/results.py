@@ -127,7 +127,7 @@ def _described(material: Material) -> Table:
                 continue
             low, middle, high = values.quantile([0.25, 0.5, 0.75])
             spread = figure(float(values.std(ddof=1))) if len(values) > 1 else "–"
-            rows.append([label, name, len(values), figure(float(values.mean())), spread, f"{middle:.2f} ({low:.2f} to {high:.2f})"])
+            rows.append([label, name, str(len(values)), figure(float(values.mean())), spread, f"{middle:.2f} ({low:.2f} to {high:.2f})"])
     caption = "Finished tasks by arm. Machine time is kept apart from hands-on time and never added to it."
     return table(["Measure", "Arm", "Tasks", "Mean", "SD", "Median (quartiles)"], rows, caption=caption, weights=(2, 1, 1, 1, 1, 2))
 

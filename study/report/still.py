@@ -38,7 +38,7 @@ def still(figure: go.Figure, *, kind: str = "svg", dots_per_inch: int = 200, wid
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    fixed = {"svg.hashsalt": "gilbreth", "svg.fonttype": "path", "font.family": "DejaVu Sans", "font.size": 8.5, "axes.linewidth": 0.7}
+    fixed: Any = {"svg.hashsalt": "gilbreth", "svg.fonttype": "path", "font.family": "DejaVu Sans", "font.size": 8.5, "axes.linewidth": 0.7}
     with rc_context(fixed):
         height = max(1.6, (figure.layout.height or 340) / 100)
         picture = Figure(figsize=(width_inches, height), layout="constrained")
