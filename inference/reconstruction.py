@@ -176,7 +176,7 @@ class Reconstruction:
     def _write_extras(self, folder: Path, scan: Path | None) -> tuple[Finding, ...]:
         """Reformats, mesh, DICOM and case sheet; what fails there is told, and costs the user nothing else."""
         findings = []
-        wanted = {"masks": (), "standard": ("DICOM", "case sheet"), "full": ("DICOM", "MPR", "CPR", "mesh", "case sheet")}
+        wanted = {"masks": (), "standard": ("DICOM", "case sheet"), "full": ("DICOM", "MPR", "CPR", "graph", "mesh", "case sheet")}
         for name in wanted[self.request.recipe]:
             try:
                 self._write_extra(name, folder, scan)
@@ -200,6 +200,11 @@ class Reconstruction:
 
             excluded = (self.segmentation.bone > 0) | (self.segmentation.veins > 0)
             write_cpr(self.volume, self.centrelines, folder / "cpr", arteries=self.segmentation.arteries, excluded=excluded)
+        elif name == "graph":
+            from inference.graph import vessel_graph
+
+            (folder / "centrelines").mkdir(exist_ok=True)
+            vessel_graph(self.segmentation.vessel, self.volume.geometry).write_json(folder / "centrelines" / "graph.json")
         elif name == "mesh":
             from inference.mesh import write_mesh
 

@@ -51,7 +51,7 @@ class BenchmarkCase:
         """Masks of vessel and bone."""
         shape = self.volume.shape
         return Segmentation(
-            self._kept["vessel"], np.zeros(shape, np.uint8), self._kept["bone"], self._kept["arteries"], notes={"hu": 350.0}
+            self._kept["vessel"], np.zeros(shape, np.uint8), self._kept["bone"], self._kept["arteries"], notes={"lumen_hu": 350.0}
         )
 
     @cached_property
