@@ -170,10 +170,19 @@ def keep_copy(path: Path, volume: "Volume", *, scans: Path, name: str, key: byte
         done = deidentify(path, scratch / "copy", key=key, volume=volume)
         if not _same_scan(load(scratch / "copy"), volume):
             raise RejectedScan("damaged", "the de-identified copy differs from the scan", "export the series again, alone in its folder")
-        os.replace(scratch / "copy", target)
+        _put(scratch / "copy", target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return target, done.dlp_mgy_cm
+
+
+def _put(copy: Path, target: Path) -> None:
+    """Rename into place; another enrolment of the same scan may have been faster, with the same copy."""
+    try:
+        os.replace(copy, target)
+    except OSError:
+        if not target.is_dir():
+            raise
 
 
 def _same_scan(one: "Volume", other: "Volume") -> bool:
