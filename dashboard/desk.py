@@ -26,7 +26,7 @@ def review(task: OpenTask) -> None:
     record = find_records(material.reconstruction.parent)[material.reconstruction.name]
     left, right = st.columns([3, 2])
     with left:
-        views = {view: list(frames.values()) for view, frames in frames_of(record).items()}
+        views = {view.removesuffix(" rotate"): list(frames.values()) for view, frames in frames_of(record).items()}
         session = state.actor().session_id
         frame_viewer(
             {view: [address_of(path, session_id=session) for path in paths] for view, paths in views.items()}, key=f"review-{task.task_id}"

@@ -70,6 +70,9 @@ export default function (component) {
   };
   const activities = part("activities", words.what);
   draw.activities = data.activities.map(([name, label]) => [name, button(activities, label, () => s.toggle(name))]);
+  const tally = part("tally", words.tally);
+  draw.tap = button(tally, "", () => s.tap(), "tap");
+  draw.undo = button(tally, words.undo, () => s.undo(), "undo");
   const choice = (name, title, items) => {
     const box = part("choice", title);
     return items.map((item) => [item, button(box, item, () => { s[name] = item; s.show(); })]);
@@ -79,10 +82,7 @@ export default function (component) {
   const breaks = part("breaks", words.interruption);
   draw.breaks = data.interruptions.map((kind) => button(breaks, kind, () => s.interrupt(kind), "break"));
   draw.back = button(breaks, words.back, () => s.back(), "back");
-  const tally = part("tally", words.tally);
-  draw.tap = button(tally, "", () => s.tap(), "tap");
   const foot = part("foot");
-  draw.undo = button(foot, words.undo, () => s.undo(), "undo");
   const note = document.createElement("input"); note.placeholder = words.note; note.maxLength = 300; note.setAttribute("aria-label", words.note);
   note.onkeydown = (e) => { if (e.key === "Enter" && note.value.trim()) { s.note(note.value.trim()); note.value = ""; } };
   foot.append(note);
