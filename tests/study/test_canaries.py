@@ -103,6 +103,7 @@ def test_200_planted_identifiers_reach_no_home_database_log_message_result_or_ex
         call("study", "activate")
         case = json.loads(call("study", "enrol", planted, "--stratum", "priority=elective", "--json"))["cases"][0]
         assert case["state"] == "eligible"
+        assert "(known)  look at: thick_slices" in call("study", "enrol", planted)
         _enrol_broken(planted, call)
         copy = next(path for path in (home / "scans").iterdir())
         call("reconstruct", copy, "--out", out / "case", "--method", "threshold", "--recipe", "masks")

@@ -41,11 +41,15 @@ def enrol(
         for path in paths:
             results.append(_enrol_one(opened, path, actor=actor, **common))
             step(f"{results[-1]['case']}: {results[-1]['state']}")
-    lines = [
-        f"{item['case']}  {item['state']}{' (known)' if not item['new'] else ''}  {', '.join(item['reasons'])}".rstrip() for item in results
-    ]
+    lines = [_line(item) for item in results]
     answer({"cases": results}, as_json=as_json, lines=lines)
     return int(any(item["state"] == "excluded" and not exclude for item in results))
+
+
+def _line(item: dict[str, Any]) -> str:
+    review = ", ".join(code for code, severity, _ in item["findings"] if severity == "review")
+    words = [item["case"], item["state"] + ("" if item["new"] else " (known)"), ", ".join(item["reasons"])]
+    return "  ".join(word for word in [*words, f"look at: {review}" if review else ""] if word)
 
 
 def _levels(stratum: list[str] | None) -> dict[str, str]:
