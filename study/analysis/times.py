@@ -100,7 +100,7 @@ def _mixed(data: PlanData, rows: pd.DataFrame, endpoint: str, role: str, design:
             **line.__dict__,
             "method": method,
             "n": len(rows),
-            "notes": (*fit.notes, *note, f"{rows['technologist'].nunique()} technologists"),
+            "notes": (*fit.notes, *note, f"{rows['case'].nunique()} cases, {rows['technologist'].nunique()} technologists"),
         }
     )
 

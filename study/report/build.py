@@ -9,6 +9,7 @@ from study.report.document import Document, Section
 from study.report.facts import facts
 from study.report.material import Material
 from study.report.methods import methods, references
+from study.report.wording import design_words
 
 
 def build_report(material: Material, *, now: datetime) -> Document:
@@ -53,7 +54,7 @@ def build_report(material: Material, *, now: datetime) -> Document:
     ]
     return Document(
         title=material.protocol.study.title,
-        subtitle=f"Report of the {material.protocol.design.replace('_', '–')} study {material.protocol.name}",
+        subtitle=f"Report of the {design_words(material.protocol.design)} study {material.protocol.name}",
         made_at=now,
         simulated=material.simulated,
         notice=f"{DISCLAIMER[0].upper()}{DISCLAIMER[1:]}.",

@@ -126,7 +126,7 @@ def draw(chart: Flow) -> tuple[str, float, float]:
     >>> arm = (Box("Manual"), Box("Processed (n = 2)"))
     >>> svg, width, height = draw(Flow((Box("Screened (n = 3)"),), (None,), (arm, arm), Box("Analysed (n = 2)")))
     >>> svg.count("<rect"), width
-    (7, 820)
+    (6, 820)
     """
     parts: list[str] = []
     y, centre = 8, WIDTH / 2

@@ -34,7 +34,10 @@ def _baseline(material: Material) -> Table:
     rows += _strata(groups)
     rows += [(label, *(_quartiles(group, column) for group in groups.values())) for column, label in DOSES]
     muted = frozenset(i for i, row in enumerate(rows) if all("not recorded" in cell for cell in row[1:]))
-    note = "overall, as every case goes both ways" if material.paired else "by arm; no p values, for chance is what allocation is made of"
+    note = {
+        "parallel": "by arm; no p values, for chance is what allocation is made of",
+        "before_after": "by arm; arms were not drawn, so differences between them can bias the comparison",
+    }.get(material.protocol.design, "overall, as every case goes both ways")
     return table(["", *groups], rows, caption=f"Baseline of the cases with a task, {note}.", weights=(2, *[1.4] * len(groups)), muted=muted)
 
 

@@ -7,7 +7,7 @@ from importlib.resources.abc import Traversable
 
 from study.report.document import Block, Paragraph, Section, table
 from study.report.material import Material
-from study.report.wording import share_words
+from study.report.wording import design_words, share_words
 
 
 def models(material: Material) -> Section:
@@ -57,7 +57,7 @@ def provenance(material: Material) -> tuple[tuple[str, str], ...]:
     dates = [f"{name} {study[name]}" for name in ("activated", "locked", "unblinded") if name in study]
     rows = [
         ("Study", f"{study['name']}, {study['state']}; {', '.join(dates)}" if study else "tables from elsewhere"),
-        ("Protocol", f"{result.protocol_name} {result.protocol_version}, {result.design.replace('_', '–')} design"),
+        ("Protocol", f"{result.protocol_name} {result.protocol_version}, {design_words(result.design)} design"),
         ("Protocol sha256", result.protocol_sha256),
         ("Data sha256", material.data_sha256),
         ("Code", f"gilbreth {result.versions.get('gilbreth', '')}, sha256 {code_sha256()}"),

@@ -24,7 +24,7 @@ def quality(material: Material) -> Section:
     readings = material.readings
     if not len(readings):
         return Section("Quality by region", (Paragraph("Nothing was rated."),))
-    rates = region_rates(readings.astype({"round": float}))
+    rates = _in_order(region_rates(readings.astype({"round": float})), [region.name for region in material.protocol.regions])
     blocks: list[Block] = []
     if len(rates):
         chart = charts.region_heat_map(rates, title="")
@@ -39,6 +39,12 @@ def quality(material: Material) -> Section:
     if not blocks:
         blocks.append(Paragraph("Regions were not rated apart."))
     return Section("Quality by region", tuple(blocks))
+
+
+def _in_order(rates: pd.DataFrame, regions: list[str]) -> pd.DataFrame:
+    """Regions in the order of the protocol; others after them."""
+    places = {region: place for place, region in enumerate(regions)}
+    return rates.assign(place=rates["region"].map(lambda name: places.get(name, len(places)))).sort_values("place", kind="stable")
 
 
 def _region_table(rates: pd.DataFrame) -> Block:

@@ -8,7 +8,19 @@ from study import charts
 from study.analysis.finding import Finding
 from study.report.document import Block, Chart, Paragraph, Section, Table, table
 from study.report.material import Material
-from study.report.wording import ARMS, arms, count_words, decimals, effect_words, figure, p_words, plain, sentence, share_words
+from study.report.wording import (
+    ARMS,
+    arms,
+    count_words,
+    decimals,
+    design_words,
+    effect_words,
+    figure,
+    p_words,
+    plain,
+    sentence,
+    share_words,
+)
 
 HEADER = ("Endpoint", "Effect", "Estimate", "Interval", "p", "n", "Goal reached")
 SAID = {True: "yes", False: "no", None: "–"}
@@ -20,7 +32,7 @@ def summary(material: Material) -> Section:
     people = count_words(counts["technologists"], "technologist")
     rated = f", image sets rated by {count_words(counts['readers'], 'reader')}" if counts["readers"] else ""
     each = ", each planned in both arms" if material.paired else ""
-    done = f"{plain(protocol.design)} study of {count_words(counts['cases'], 'case')}{each}, processed by {people} at "
+    done = f"{sentence(design_words(protocol.design))} study of {count_words(counts['cases'], 'case')}{each}, processed by {people} at "
     done += f"{count_words(counts['sites'], 'site')}{rated}."
     found = " ".join(_found(material))
     blocks: list[Block] = []
@@ -162,6 +174,7 @@ def _reached(line: Finding, then: dict[str, str]) -> str:
 
 def _forests(material: Material, main: list[Finding], beside: list[Finding]) -> list[Block]:
     blocks: list[Block] = []
+    compared = {item.name for item in material.protocol.endpoints}
     wanted = (
         ("ratio", 1.0, "AI / manual", "Ratios. Left of 1: less with AI."),
         ("points", 0.0, "AI − manual [percentage points]", "Differences of pass rates. Left of 0: fewer pass with AI."),
@@ -170,7 +183,11 @@ def _forests(material: Material, main: list[Finding], beside: list[Finding]) -> 
         rows = [
             (f"{plain(line.endpoint)}: {_method_word(line)}", line.estimate, line.low, line.high)
             for line in (*main, *beside)
-            if line.unit == unit and line.estimate is not None and line.low is not None and line.high is not None
+            if line.endpoint in compared
+            and line.unit == unit
+            and line.estimate is not None
+            and line.low is not None
+            and line.high is not None
         ]
         if rows:
             margin = _margin(material) if unit == "points" else None

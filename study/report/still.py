@@ -133,7 +133,7 @@ class _Painter:
         for shape in self.figure.layout.shapes or ():
             if shape.x0 is not None and shape.x0 == shape.x1:
                 style = "--" if shape.line.dash else "-"
-                self.axes.axvline(shape.x0, color=shape.line.color or "#888", linewidth=1, linestyle=style, zorder=0)
+                self.axes.axvline(shape.x0, color=shape.line.color or "#888", linewidth=1, linestyle=style, zorder=1)
 
     def _dress(self) -> None:
         layout, axes = self.figure.layout, self.axes
@@ -161,7 +161,7 @@ class _Painter:
         if not heat:
             axes.grid(axis="x" if self.places["y"] else "y", color=RULE, linewidth=0.6)
             axes.set_axisbelow(True)
-        if self.named:
+        if self.named and axes.get_legend_handles_labels()[1]:
             axes.legend(frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2)
 
 

@@ -105,6 +105,17 @@ def arms(words: str) -> str:
     return re.sub(r"\bai\b", "AI", words)
 
 
+def design_words(design: str) -> str:
+    """The design as a word before "study".
+
+    Examples
+    --------
+    >>> design_words("before_after"), design_words("multi_reader")
+    ('before–after', 'multi-reader')
+    """
+    return design.replace("before_after", "before–after").replace("_", "-")
+
+
 def count_words(number: int, noun: str) -> str:
     """A number with its noun.
 
