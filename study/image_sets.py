@@ -31,6 +31,7 @@ MOST_FRAMES = 400
 BORDER = 0.07  # share of the width that is blackened on every side, in both arms: side marks and burned-in text stand there
 RING = 0.14  # up to here text would still be text and not anatomy
 TEXT_SHARE = 0.0003
+STROKE = 0.022  # of the width: what is wider in both directions is no letter's stroke
 NUMBER = re.compile(r"(\d+)(?=\D*$)")
 
 
@@ -216,12 +217,20 @@ def _texts(pictures: Mapping[str, Sequence["Image"]]) -> list[str]:
 
 
 def border_text(items: Sequence["Image"]) -> bool:
-    """Whether bright pixels stand near the border of every frame alike: pictures turn, burned-in text stays."""
+    """Whether thin bright strokes stand near the border of every frame alike: pictures turn, burned-in text stays.
+
+    A vessel near the axis of the turn also stays, as the aortic arch does at the lower border; it is thicker than a stroke.
+    """
     import numpy as np
+    from scipy import ndimage
 
     stack = np.stack([np.asarray(item.convert("L")) for item in items[:36]])
     inside = round(stack.shape[1] * RING)
     steady: Any = np.asarray((stack > 150).all(axis=0))
+    parts, _ = ndimage.label(steady, np.ones((3, 3), bool))
+    stroke = max(3, round(stack.shape[1] * STROKE))
+    thick = np.unique(parts[ndimage.binary_opening(steady, np.ones((stroke, stroke), bool))])
+    steady &= ~np.isin(parts, thick[thick > 0])
     steady[inside:-inside, inside:-inside] = False
     return len(items) > 1 and float(steady.mean()) > TEXT_SHARE
 

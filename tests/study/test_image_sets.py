@@ -97,3 +97,16 @@ def test_a_dicom_secondary_capture_is_taken() -> None:
     out = normalised(buffer.getvalue(), size=64)
     assert out.mode == "RGB"
     assert out.getpixel((32, 32)) == (200, 60, 20)
+
+
+def test_an_artery_that_stays_near_the_axis_of_the_turn_is_no_text():
+    frames = []
+    for turn in range(12):
+        array = np.zeros((512, 512), np.uint8)
+        array[430:476, 230 - turn : 282 + turn] = 220  # the ascending aorta, seen from all sides, down to the blackened border
+        frames.append(Image.fromarray(array))
+    assert not border_text(frames)
+    for frame in frames:
+        for left in range(60, 140, 12):
+            frame.paste(220, (left, 50, left + 4, 68))  # strokes of burned-in letters
+    assert border_text(frames)
