@@ -77,3 +77,10 @@ def test_a_block_of_metal_is_told():
     array[40:46, 30:36, 30:36] = 3071
     assert codes(still.with_array(array))["metal"] == "review"
     assert "metal" not in codes(still)
+
+
+def test_a_protocol_may_ask_for_a_length_and_for_contrast():
+    assert codes(neck(), least_coverage_mm=100.0).get("short_coverage") is None
+    assert codes(neck(), least_coverage_mm=120.0)["short_coverage"] == "reject"
+    assert codes(neck(), least_lumen_hu=180.0).get("weak_contrast") is None
+    assert codes(neck(lumen_hu=220.0), least_lumen_hu=300.0)["weak_contrast"] == "review"
