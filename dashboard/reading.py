@@ -79,8 +79,15 @@ def form(view: ReadingView) -> None:
     _save(view, answers)
     missing = answers.missing(protocol)
     if missing:
-        st.caption(text("reading.missing").format(what=", ".join(missing[:6]) + ("…" if len(missing) > 6 else "")))
+        st.caption(text("reading.missing").format(what=_places(missing, protocol)))
     _sign(view, answers, disabled=bool(missing))
+
+
+def _places(missing: list[str], protocol: Protocol) -> str:
+    """Where something is still open, in the words of the form."""
+    labels = dict(_regions(protocol)) | {"confidence": text("reading.confidence"), "which arm": text("reading.guess")}
+    places = list(dict.fromkeys(labels[item.split(": ")[0]] for item in missing))
+    return ", ".join(places[:4]) + (" …" if len(places) > 4 else "")
 
 
 def _take_up(view: ReadingView) -> None:

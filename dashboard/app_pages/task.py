@@ -11,8 +11,6 @@ if task is None:
     st.info(text("task.none"))
     st.page_link(state.page("worklist"), label=text("page.worklist"), icon=":material/list:")
     st.stop()
-if task.read_only:
-    st.warning(text("strip.read_only"))
 if task.arm == "ai":
     desk.review(task)
 else:

@@ -31,4 +31,4 @@ def frame_viewer(addresses: Mapping[str, Sequence[str]], *, key: str) -> None:
         kept.clear()
         kept[key] = {view: list(items) for view, items in addresses.items()}
     words = {name: text(f"viewer.{name}") for name in ("help", "soft", "normal", "hard", "failed")}
-    _component()(key=f"viewer-{key}", data={"set": key, "views": kept[key], "words": words}, height=800)
+    _component()(key=f"viewer-{key}", data={"set": key, "views": kept[key], "words": words})
