@@ -43,6 +43,6 @@ def recorder_strip(
         "abort_reasons": list(abort_reasons), "words": words,
     }  # fmt: skip
     strip = _component(text("strip.finish"), text("strip.abort"), text("strip.sure"))
-    answer = strip(key=f"strip-{task}", data=data, on_ended_change=lambda: None)
+    answer = strip(key=f"strip-{task}", data=data, on_ended_change=lambda: None, on_took_change=lambda: None)
     ended = getattr(answer, "ended", None)
     return str(ended["how"]) if ended and ended.get("task") == task else None

@@ -18,7 +18,7 @@ from tests.system.workplaces import pictures_of_both_arms, running_study
 
 pytestmark = [pytest.mark.system, pytest.mark.browser, pytest.mark.timeout(900)]
 ARM_WORDS = re.compile(rb"(?<![a-z])(manual|manually|ai|arm|reconstruct\w*|technologist\w*|vendor|network|gpu|cpu)(?![a-z])", re.I)
-NEUTRAL = re.compile(r"/picture/[\w=-]+|[0-9a-f]{12,}|\d+")
+NEUTRAL = re.compile(r"/picture/[\w=-]+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{12,}|\d+")
 
 
 class Wire:
@@ -117,7 +117,9 @@ def test_readers_rate_by_keyboard_and_nothing_they_are_sent_tells_the_arm(tmp_pa
     assert {arms[reading.image_set_id] for reading in readings} == {"ai", "manual"}
     assert all({"start", "finish"} <= kinds[reading.id] for reading in readings)
     hidden = secrets_of(home)
-    spoken = sorted((value.encode() for value in ENGLISH.values()), key=len, reverse=True)
+    spoken = sorted(
+        (value.encode() for name, value in ENGLISH.items() if name.startswith(("reading.", "queue.", "viewer."))), key=len, reverse=True
+    )
     for wire in wires.values():
         sent = b"\n".join(wire.parts)
         assert not [word for word in hidden if word in sent]
@@ -129,4 +131,4 @@ def test_readers_rate_by_keyboard_and_nothing_they_are_sent_tells_the_arm(tmp_pa
     # The two sets hold the same pixels, so every difference between the two readings of one reader would be one that tells.
     assert wires["rob", 1].pictures[0] == wires["rob", 2].pictures[0]
     changed = {text for text in wires["rob", 1].strings() ^ wires["rob", 2].strings() if len(text) > 12}
-    assert not changed
+    assert sorted(changed - {ENGLISH["queue.empty"]}) == []  # after the last one

@@ -177,3 +177,9 @@ def test_a_second_tab_only_shows_the_task(home: Path) -> None:
         other.get_by_role("heading").first.click()
         other.wait_for_timeout(4000)
         assert counts(home, last_task(home).id).get("click", 0) == 0
+        page.close(run_before_unload=True)
+        other.locator(".strip .light.open").wait_for(timeout=90_000)  # the first tab is gone: this one goes on
+        other.get_by_role("heading").first.click()
+        other.locator(".strip .finish").click()
+        wait_for_state(home, last_task(home).id, "finished")
+        assert counts(home, last_task(home).id).get("click", 0) == 1

@@ -82,7 +82,7 @@ function recorder(data) {
   const r = {
     task: data.task, holder: data.holder, client: "b-" + crypto.randomUUID().slice(0, 18), sequence: 0, origin: performance.now(),
     state: data.state, held: !data.read_only, open: new Map(), queue: [], sending: false, down: null, lost: false, signedOut: false,
-    ended: false, show: () => {}, over: () => {},
+    ended: false, show: () => {}, over: () => {}, took: () => {},
   };
   const offset = (at = performance.now()) => Math.max(0, (at - r.origin) / 1000);
   const running = () => r.state === "open" && r.held && !r.ended;
@@ -158,7 +158,7 @@ function recorder(data) {
     const answer = await post({ task: r.task, holder: r.holder, events: [], take: !r.held });
     if (!answer.ok || r.ended) return;
     if (ENDED.includes(answer.body.state) && !r.queue.length) { r.ended = true; r.stop(); r.over(answer.body.state === "finished" ? "finish" : "abort"); return; }
-    if (!r.held && answer.body.held) { r.held = true; r.state = answer.body.state; r.begin(); sendLeftovers(r); }
+    if (!r.held && answer.body.held) { r.held = true; r.state = answer.body.state; r.begin(); sendLeftovers(r); r.took(); }
     else if (!r.held) r.state = answer.body.state;
     r.show();
   };
@@ -251,6 +251,7 @@ export default function (component) {
     $(".reason").disabled = !r.held || r.ended;
     $(".note").textContent = r.refused ?? "";
   };
+  r.took = () => component.setTriggerValue("took", r.task); // so that the page's own buttons wake up too
   r.over = (how) => component.setTriggerValue("ended", { task: r.task, how });
   $(".pause").onclick = () => (r.state === "paused" || r.state === "interrupted" ? r.resume() : r.pause($(".reason").value));
   $(".finish").onclick = async () => { if (await r.finish()) r.over("finish"); };
