@@ -80,6 +80,7 @@ class Volume:
 
     Examples
     --------
+    >>> import numpy as np
     >>> volume = Volume(np.zeros((4, 5, 6), np.int16), Geometry((4, 5, 6), (1.0, 0.5, 0.5)))
     >>> volume.shape, volume.spacing_mm
     ((4, 5, 6), (1.0, 0.5, 0.5))
