@@ -67,7 +67,8 @@ def fit_mixed(likelihood: MixedLikelihood) -> MixedFit:
     best = start
     for _ in range(6):
         options = {"ftol": 1e-13, "gtol": 1e-7, "maxiter": 500}
-        found: Any = optimize.minimize(target, best / units, jac=True, method="L-BFGS-B", bounds=bounds, options=options)  # type: ignore[call-overload]
+        minimize: Any = optimize.minimize  # its stubs, where installed, do not know a function that returns its gradient
+        found = minimize(target, best / units, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
         best = units * found.x
         at = likelihood.evaluate(unpacked(best, terms))
         leaving = [place for place in _zeros(best, diagonal) if _pays_to_leave(place, at, terms, likelihood)]
