@@ -1,6 +1,7 @@
 """What the person sees while the agent counts: a small window that stays on top, or a line on the terminal."""
 
 import select
+import signal
 import sys
 import time
 from typing import Any
@@ -26,6 +27,8 @@ def show(sitting: Sitting, *, case: str, seconds: float | None, window: bool) ->
 def _terminal(sitting: Sitting, case: str, until: float) -> None:
     say(f"case {case}: counting. p + Enter pauses, q + Enter (or Ctrl-C) ends.")
     told = ""
+    for number in (signal.SIGINT, signal.SIGTERM):  # said here, for a shell that starts this in the background has SIGINT ignored
+        signal.signal(number, lambda *_: setattr(sitting, "stopped", True))
     try:
         while not sitting.stopped and time.monotonic() < until:
             sitting.step()
