@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -20,16 +21,16 @@ def _binaries() -> Path | None:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server():
     """The URL of a server that lives in a temporary folder; it never runs as root."""
     binaries = _binaries()
     if binaries is None:
         pytest.skip("PostgreSQL is not installed (apt package postgresql)")
-    folder = tmp_path_factory.mktemp("pg")
+    # Not below pytest's own folder: the inner run of pytest closes that to everybody but its owner.
+    folder = Path(tempfile.mkdtemp(prefix="gilbreth-pg-"))
     as_postgres = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     if as_postgres:
-        for parent in (folder, *folder.parents[:2]):
-            parent.chmod(0o755)
+        folder.chmod(0o755)
         shutil.chown(folder, "postgres")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -43,6 +44,7 @@ def server(tmp_path_factory):
     subprocess.run([*control, "-l", folder / "log", "-o", options, "start"], **quiet)
     yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
     subprocess.run([*control, "-m", "fast", "stop"], **quiet)
+    shutil.rmtree(folder)
 
 
 @pytest.mark.timeout(1200)
