@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,35 @@ def progress(title: str, *, total: int | None = None) -> Iterator[Any]:
         say(f"{title} {count}{f'/{total}' if total else ''}: {text}")
 
     yield step
+
+
+@contextmanager
+def counting(title: str, *, least: int = 50) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, a line at every quarter elsewhere; yields `told(done, total)`. Fewer than `least` steps say nothing.
+
+    Examples
+    --------
+    >>> with counting("Reading") as told:
+    ...     told(1, 3)
+    """
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            job = bar.add_task(title, total=None)
+            yield lambda done, total: bar.update(job, completed=done, total=total)
+        return
+    quarter = 0
+
+    def told(done: int, total: int) -> None:
+        nonlocal quarter
+        if total >= least and 4 * done // total > quarter:
+            quarter = 4 * done // total
+            say(f"{title}: {done} of {total}")
+
+    yield told
 
 
 def number(value: float | None) -> str:

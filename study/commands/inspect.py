@@ -18,9 +18,10 @@ def inspect(
 ) -> int:
     """Say whether a scan is accepted, and why not. Example: gilbreth inspect exams/case-007 --json"""
     from inference.scans.inspect import look
-    from study.console import DISCLAIMER, answer, say
+    from study.console import DISCLAIMER, answer, counting, say
 
-    found, volume = look(path)
+    with counting("reading") as told:
+        found, volume = look(path, progress=told)
     if not found.accepted:
         say(f"rejected [{found.code}]: {found.reason}; {found.remedy}")
     shape = " x ".join(str(n) for n in (found.shape or ())[::-1])

@@ -35,8 +35,10 @@ def reconstruct(
     """
     from inference import load
     from inference.pipeline import finished, request_for, require_scan
+    from study.console import counting
 
-    volume, second = load(path), load(unenhanced) if unenhanced else None
+    with counting("reading") as told:
+        volume, second = load(path, progress=told), load(unenhanced, progress=told) if unenhanced else None
     require_scan(volume)
     request = request_for(volume, unenhanced=second, method=method, model=model, recipe=recipe)
     record = None if again else finished(out, request)
