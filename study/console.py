@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,8 +65,8 @@ def progress(title: str, *, total: int | None = None) -> Iterator[Any]:
 
 
 @contextmanager
-def counting(title: str, *, least: int = 50) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, a line at every quarter elsewhere; yields `told(done, total)`. Fewer than `least` steps say nothing.
+def counting(title: str, *, quiet_seconds: float = 2.0) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, a line at every quarter elsewhere; yields `told(done, total)`. What is done at once says nothing.
 
     Examples
     --------
@@ -74,20 +75,21 @@ def counting(title: str, *, least: int = 50) -> Iterator[Callable[[int, int], No
     """
     if sys.stderr.isatty():
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             job = bar.add_task(title, total=None)
             yield lambda done, total: bar.update(job, completed=done, total=total)
         return
-    quarter = 0
+    quarter, began = 0, time.monotonic()
 
     def told(done: int, total: int) -> None:
         nonlocal quarter
-        if total >= least and 4 * done // total > quarter:
+        if total and 4 * done // total > quarter:
             quarter = 4 * done // total
-            say(f"{title}: {done} of {total}")
+            if time.monotonic() - began > quiet_seconds:
+                say(f"{title}: {25 * quarter} %")
 
     yield told
 
