@@ -25,7 +25,7 @@ METHODS = ("network", "threshold", "subtraction")
 RECIPES = ("masks", "standard", "full")
 LEAST_SLICES = 8
 
-__all__ = ["METHODS", "RECIPES", "Reconstruction", "WrongRequest", "finished", "reconstruct", "request_for"]
+__all__ = ["METHODS", "RECIPES", "Reconstruction", "WrongRequest", "check_options", "finished", "reconstruct", "request_for"]
 
 
 class WrongRequest(InferenceError, ValueError):
@@ -107,14 +107,19 @@ def in_hu(volume: Volume) -> Volume:
     return volume.with_array(np.clip(np.nan_to_num(np.rint(volume.array), nan=-1024.0), -1024, 32767).astype(np.int16))
 
 
-def request_for(volume: Volume, *, unenhanced: Volume | None, method: str, model: str | None, recipe: str) -> Request:
-    """The request that these options make, checked."""
+def check_options(*, method: str, recipe: str, has_unenhanced: bool) -> None:
+    """Raise `WrongRequest` for options that cannot be meant; needs no scan, so it comes before one is read."""
     if method not in METHODS:
         raise WrongRequest(f"unknown method {method!r}; use one of {', '.join(METHODS)}")
     if recipe not in RECIPES:
         raise WrongRequest(f"unknown recipe {recipe!r}; use one of {', '.join(RECIPES)}")
-    if method == "subtraction" and unenhanced is None:
+    if method == "subtraction" and not has_unenhanced:
         raise WrongRequest("subtraction needs the unenhanced scan of the same patient; give --unenhanced PATH")
+
+
+def request_for(volume: Volume, *, unenhanced: Volume | None, method: str, model: str | None, recipe: str) -> Request:
+    """The request that these options make, checked."""
+    check_options(method=method, recipe=recipe, has_unenhanced=unenhanced is not None)
     return Request(method, recipe, str(model or ""), fingerprint(volume), fingerprint(unenhanced) if unenhanced else "")
 
 

@@ -34,9 +34,10 @@ def reconstruct(
     Example: gilbreth reconstruct scan.nii.gz --out out/ --method threshold
     """
     from inference import load
-    from inference.pipeline import finished, request_for, require_scan
+    from inference.pipeline import check_options, finished, request_for, require_scan
     from study.console import counting
 
+    check_options(method=method, recipe=recipe, has_unenhanced=unenhanced is not None)
     with counting("reading") as told:
         volume, second = load(path, progress=told), load(unenhanced, progress=told) if unenhanced else None
     require_scan(volume)
