@@ -11,8 +11,11 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from inference.segmentation.morphology import BoolMask, dilated
+from inference.segmentation.morphology import BoolMask
+from inference.segmentation.packed import complement, grown, pack
 from inference.volume import Volume
+
+CORE_MM = 2.0  # a vessel's margin does not reach into bone deeper than this
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,14 @@ def remove_bone(
     40
     """
     settings = settings or BoneRemovalSettings()
-    gone = removed_voxels(volume, vessel, bone, settings=settings)
+    return filled_in(volume, removed_voxels(volume, vessel, bone, settings=settings), noise_hu=noise_hu, settings=settings, seed=seed)
+
+
+def filled_in(
+    volume: Volume, gone: BoolMask, *, noise_hu: float = 10.0, settings: BoneRemovalSettings | None = None, seed: int = 0
+) -> Volume:
+    """A copy of a scan in which some voxels are replaced by what lies around them, with noise."""
+    settings = settings or BoneRemovalSettings()
     out = np.array(volume.array, np.int16)
     blocks = [max(1, round(settings.block_mm / step)) for step in volume.spacing_mm]
     total, count = _block_sums(out, gone, np.array(blocks), np.int16(settings.tissue_hu))
@@ -95,17 +105,14 @@ def removed_voxels(
 ) -> BoolMask:
     """Which voxels `remove_bone` replaces: bone and its bright rim, less the vessel and its margin."""
     settings = settings or BoneRemovalSettings()
-    spacing = volume.spacing_mm
-    protected = dilated(vessel > 0, settings.vessel_margin_mm, spacing) & ~(_core(bone, spacing) & (vessel == 0))
-    rim = dilated(bone > 0, settings.rim_mm, spacing) & (volume.array > settings.rim_hu)
-    return np.asarray(((bone > 0) | rim) & ~protected)
-
-
-def _core(bone: npt.NDArray[np.uint8], spacing_mm: tuple[float, float, float]) -> BoolMask:
-    """Bone deeper than two millimetres: a vessel's margin does not reach into it."""
-    from inference.segmentation.morphology import eroded
-
-    return eroded(bone > 0, 2.0, spacing_mm)
+    spacing, width = volume.spacing_mm, volume.shape[2]
+    vessel_bits, bone_bits = pack(vessel), pack(bone)
+    core = complement(grown(complement(bone_bits, width), width, CORE_MM, spacing), width)
+    protected = grown(vessel_bits, width, settings.vessel_margin_mm, spacing) & ~(core & ~vessel_bits)
+    sure, rim = bone_bits & ~protected, grown(bone_bits, width, settings.rim_mm, spacing) & ~bone_bits & ~protected
+    gone = np.zeros(volume.shape, np.bool_)
+    _gone(np.ascontiguousarray(volume.array), sure, rim, settings.rim_hu, gone)
+    return gone
 
 
 def _spread(total: npt.NDArray[np.float32], count: npt.NDArray[np.float32], *, otherwise: float) -> npt.NDArray[np.float32]:
@@ -132,17 +139,37 @@ def _noise(sigma_hu: float, seed: int) -> npt.NDArray[np.float32]:
 
 
 @numba.njit(parallel=True, cache=True)
+def _gone(array, sure, rim, rim_hu, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Voxels of the bits in `sure`, and the bright ones of those in `rim`; 64 at a time are passed over where there are none."""
+    for z in numba.prange(array.shape[0]):
+        for y in range(array.shape[1]):
+            for word in range(sure.shape[2]):
+                certain, likely = sure[z, y, word], rim[z, y, word]
+                if certain | likely:
+                    for bit in range(min(64, array.shape[2] - 64 * word)):
+                        x, place = 64 * word + bit, np.uint64(bit)
+                        bright = array[z, y, x] > rim_hu
+                        out[z, y, x] = ((certain >> place) & np.uint64(1)) or (bright and ((likely >> place) & np.uint64(1)))
+
+
+@numba.njit(parallel=True, cache=True)
 def _block_sums(array, gone, size, most):  # type: ignore[no-untyped-def]  # pragma: no cover
     depth, rows, columns = array.shape
-    shape = ((depth + size[0] - 1) // size[0], (rows + size[1] - 1) // size[1], (columns + size[2] - 1) // size[2])
+    size_z, size_y, size_x = size[0], size[1], size[2]
+    shape = ((depth + size_z - 1) // size_z, (rows + size_y - 1) // size_y, (columns + size_x - 1) // size_x)
     total, count = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     for block in numba.prange(shape[0]):
-        for z in range(block * size[0], min((block + 1) * size[0], depth)):
+        for z in range(block * size_z, min((block + 1) * size_z, depth)):
             for y in range(rows):
-                for x in range(columns):
-                    if not gone[z, y, x]:
-                        total[block, y // size[1], x // size[2]] += min(array[z, y, x], most)
-                        count[block, y // size[1], x // size[2]] += 1
+                values, left_out = array[z, y], gone[z, y]
+                for place in range(shape[2]):
+                    held, known = 0, 0
+                    for x in range(place * size_x, min((place + 1) * size_x, columns)):
+                        here = 1 - left_out[x]
+                        known += here
+                        held += here * min(values[x], most)
+                    total[block, y // size_y, place] += held
+                    count[block, y // size_y, place] += known
     return total, count
 
 

@@ -72,8 +72,8 @@ class Geometry:
     def indices(self, points_mm: npt.ArrayLike) -> Points:
         """Fractional indices (n, 3) as (z, y, x) of LPS points (n, 3) as (x, y, z)."""
         offset = np.atleast_2d(np.asarray(points_mm, float)) - np.asarray(self.origin_mm)
-        solution: Points = np.asarray(np.linalg.solve(self.matrix, offset.T), float)
-        return np.ascontiguousarray(solution.T[:, ::-1])
+        solution: Points = offset @ np.linalg.inv(self.matrix).T[:, ::-1]
+        return solution
 
     def same_grid(self, other: Self, *, tolerance_mm: float = 1e-3) -> bool:
         """Whether two grids have the same shape and the same voxel positions to within a tolerance at every corner."""

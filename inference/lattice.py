@@ -67,7 +67,7 @@ class Lattice:
                 place = 13 + sign * int(step @ np.array([9, 3, 1]))
                 rim = np.where(self.near[:, place] < 0, np.minimum(rim, 0.5 * spacing[axis]), rim)
         sources = np.flatnonzero(np.isfinite(rim))
-        return self.spread(sources, start=rim[sources])[0]
+        return self.distances(sources, start=rim[sources])
 
     def spread(self, sources: Array, *, start: Array | None = None, cost: Array | None = None) -> tuple[Array, Array]:
         """Cheapest way from the sources to every voxel.
@@ -89,6 +89,18 @@ class Lattice:
         price = np.ones(len(self), np.float32) if cost is None else np.asarray(cost, np.float32)
         paid = np.zeros(len(sources), np.float32) if start is None else np.asarray(start, np.float32)
         return _spread(self.near, self.lengths_mm.astype(np.float32), price, np.asarray(sources, np.int64), paid)
+
+    def distances(self, sources: Array, *, start: Array | None = None) -> Array:
+        """Length of the shortest way from the sources to every voxel, as `spread` gives it but faster, for it keeps no owner. [mm]
+
+        Examples
+        --------
+        >>> tube = np.zeros((5, 3, 3), bool); tube[:, 1, 1] = True
+        >>> lattice_of(tube, Geometry((5, 3, 3), (2.0, 1.0, 1.0))).distances(np.array([0])).tolist()
+        [0.0, 2.0, 4.0, 6.0, 8.0]
+        """
+        paid = np.zeros(len(sources), np.float32) if start is None else np.asarray(start, np.float32)
+        return _distances(self.near, self.lengths_mm.astype(np.float32), np.asarray(sources, np.int64), paid)
 
     def pieces(self) -> tuple[Array, int]:
         """Number of the connected piece of every voxel, from 0, and how many there are."""
@@ -161,6 +173,52 @@ def _spread(near: Array, lengths: Array, price: Array, sources: Array, paid: Arr
                     capacity *= 2
                 size = heap_push(keys, items, size, onward, there)
     return distance, owner
+
+
+@nb.njit(cache=True, nogil=True)
+def _distances(near: Array, lengths: Array, sources: Array, paid: Array) -> Array:
+    """Shortest ways by buckets as wide as the shortest step: what lies in the lowest one is settled, in any order."""
+    distance = np.full(len(near), np.inf, np.float32)
+    width = np.inf
+    for place in range(27):
+        if place != 13:
+            width = min(width, lengths[place])
+    per_width = 1.0 / width
+    buckets, capacity, size = 1024, max(1024, 4 * len(near)), 0
+    first = np.full(buckets, -1, np.int64)
+    items, following = np.empty(capacity, np.int32), np.empty(capacity, np.int64)
+    for place in range(len(sources)):
+        here = sources[place]
+        if paid[place] < distance[here]:
+            distance[here], bucket = paid[place], int(paid[place] * per_width)
+            while bucket >= buckets:
+                first, buckets = np.concatenate((first, np.full(buckets, -1, np.int64))), 2 * buckets
+            items[size], following[size], first[bucket] = here, first[bucket], size
+            size += 1
+    bucket = 0
+    while bucket < buckets:
+        entry = first[bucket]
+        if entry < 0:
+            bucket += 1
+            continue
+        first[bucket] = following[entry]
+        here = items[entry]
+        reached = distance[here]
+        if int(reached * per_width) != bucket:
+            continue  # it was reached on a shorter way since
+        if size + 27 > capacity:
+            items, following, capacity = np.concatenate((items, items)), np.concatenate((following, following)), 2 * capacity
+        for place in range(27):
+            there = near[here, place]
+            if there >= 0:
+                onward = np.float32(reached + np.float64(lengths[place]))
+                if onward < distance[there]:
+                    distance[there], target = onward, int(onward * per_width)
+                    while target >= buckets:
+                        first, buckets = np.concatenate((first, np.full(buckets, -1, np.int64))), 2 * buckets
+                    items[size], following[size], first[target] = there, first[target], size
+                    size += 1
+    return distance
 
 
 @nb.njit(cache=True, nogil=True)
@@ -280,17 +338,19 @@ def tips_of(lattice: Lattice, *, apart_mm: float = 2.5) -> Array:
     piece, _ = lattice.pieces()
     roots = _first_of_each(piece, np.zeros(len(lattice)))
     for _ in range(2):
-        reached, _owner = lattice.spread(roots)
-        roots = _first_of_each(piece, -reached)
-    reached, _owner = lattice.spread(roots)
+        roots = _first_of_each(piece, -lattice.distances(roots))
+    reached = lattice.distances(roots)
     peaks = _peaks(lattice.near, lattice.lengths_mm.astype(np.float32), reached, apart_mm)
     return np.unique(np.concatenate((roots, np.flatnonzero(peaks))))
 
 
 def _first_of_each(piece: Array, key: Array) -> Array:
     """Number of the voxel with the smallest key in each piece."""
-    order = np.lexsort((key, piece))
-    return order[np.concatenate(([True], np.diff(piece[order]) > 0))]
+    least = np.full(int(piece.max()) + 1, np.inf)
+    np.minimum.at(least, piece, key)
+    lowest = np.flatnonzero(key == least[piece])
+    _, place = np.unique(piece[lowest], return_index=True)
+    return lowest[place]
 
 
 def thin(lattice: Lattice, depth_mm: Array) -> Array:

@@ -1,25 +1,32 @@
 """The AI arm on one scan: check, segment, name, repair, remove bone, trace, draw, judge. Every stage is timed."""
 
+import hashlib
 import importlib
 import importlib.util
+import json
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inference.beside import Beside
 from inference.bone_removal import remove_bone
-from inference.checks import judge
+from inference.checks import judge, lumen_findings
 from inference.errors import InferenceError, RejectedScan
 from inference.pictures.image_sets import more_mips, rotating_mips, rotating_vr, vr_with_bone
+from inference.pictures.marks import marked_findings
 from inference.pictures.window import Picture
 from inference.qc import Finding, QcSettings
 from inference.reconstruction import Reconstruction, Request, fingerprint, finished
-from inference.scans.quality import assess
+from inference.scans.quality import ScanLimits, assess
 from inference.segmentation.lumen import noise_of
 from inference.segmentation.result import Segmentation
 from inference.stages import Stopwatch
 from inference.volume import Volume
+
+if TYPE_CHECKING:
+    from inference.network.models import Model
 
 METHODS = ("network", "threshold", "subtraction")
 RECIPES = ("masks", "standard", "full")
@@ -44,6 +51,8 @@ def reconstruct(
     recipe: str = "standard",
     progress: Callable[[str], None] | None = None,
     settings: QcSettings | None = None,
+    limits: ScanLimits | None = None,
+    opened: "Model | None" = None,
 ) -> Reconstruction:
     """Turn a scan into vessels, pictures and a verdict.
 
@@ -65,6 +74,10 @@ def reconstruct(
         Called with the name of each stage as it begins.
     settings : QcSettings, optional
         Limits of the verdict, from the protocol.
+    limits : ScanLimits, optional
+        Limits on the scan itself, from the protocol.
+    opened : Model, optional
+        The model that `model` names, opened before: kept from case to case, or on a GPU of another machine.
 
     Returns
     -------
@@ -81,23 +94,30 @@ def reconstruct(
     require_scan(volume)
     watch, findings = Stopwatch(progress), list[Finding]()
     with watch.stage("fingerprint"):
-        request = request_for(volume, unenhanced=unenhanced, method=method, model=model, recipe=recipe)
+        given: dict[str, Any] = {"settings": settings, "limits": limits}
+        request = request_for(volume, unenhanced=unenhanced, method=method, model=model, recipe=recipe, **given)
         scan, second = in_hu(volume), in_hu(unenhanced) if unenhanced else None
-    with watch.stage("check scan"):
-        findings += assess(scan).findings
-    with watch.stage("segment"):
-        segmentation = _segment(scan, second, request, device)
-    segmentation = _refine(segmentation, scan, watch, findings)
-    with watch.stage("remove bone"):
-        noise = float(segmentation.notes.get("noise_hu") or noise_of(scan))
-        bone_removed = remove_bone(scan, segmentation.vessel, segmentation.bone, noise_hu=noise)
-    centrelines = _centrelines(segmentation, scan, watch, findings)
-    pictures, pixel_mm = _pictures(scan, segmentation, bone_removed, recipe, watch, findings)
+    with Beside() as beside:
+        checking = beside.start(_check, scan, limits, watch)
+        with watch.stage("segment"):
+            segmentation = _segment(scan, second, request, device, opened, progress)
+        findings += checking()
+    segmentation = _refine(segmentation, scan, watch, findings, CLEANING)
+    with Beside() as beside:
+        drawing = beside.start(_draw, scan, segmentation, recipe, watch, findings)
+        segmentation = _refine(segmentation, scan, watch, findings, NAMING)
+        centrelines = _centrelines(segmentation, scan, watch, findings)
+        lumens = _lumens(segmentation, scan, centrelines, settings or QcSettings(), watch, findings)
+        bone_removed, pictures, pixel_mm = drawing()
     with watch.stage("judge"):
-        verdict = judge(scan, segmentation, bone_removed, settings=settings, also=tuple(findings))
+        options: dict[str, Any] = {"centrelines": centrelines, "settings": settings, "lumens": lumens}
+        verdict = judge(scan, segmentation, bone_removed, also=tuple(findings), **options)
+    if pictures:
+        drawn = (pictures, bone_removed, segmentation.arteries, verdict.findings)
+        pictures |= _attempt(watch, "mark findings", [], {}, marked_findings, *drawn)
     engine = _engine(segmentation, method)
     made = Reconstruction(scan, segmentation, bone_removed, verdict, request, (), engine, pictures, centrelines, pixel_mm)
-    return replace(made, stages=tuple(watch.stages))
+    return replace(made, stages=tuple(sorted(watch.stages, key=lambda stage: stage.began_seconds)), settings=settings or QcSettings())
 
 
 def in_hu(volume: Volume) -> Volume:
@@ -117,10 +137,28 @@ def check_options(*, method: str, recipe: str, has_unenhanced: bool) -> None:
         raise WrongRequest("subtraction needs the unenhanced scan of the same patient; give --unenhanced PATH")
 
 
-def request_for(volume: Volume, *, unenhanced: Volume | None, method: str, model: str | None, recipe: str) -> Request:
+def request_for(
+    volume: Volume,
+    *,
+    unenhanced: Volume | None,
+    method: str,
+    model: str | None,
+    recipe: str,
+    settings: QcSettings | None = None,
+    limits: ScanLimits | None = None,
+) -> Request:
     """The request that these options make, checked."""
     check_options(method=method, recipe=recipe, has_unenhanced=unenhanced is not None)
-    return Request(method, recipe, str(model or ""), fingerprint(volume), fingerprint(unenhanced) if unenhanced else "")
+    second = fingerprint(unenhanced) if unenhanced else ""
+    return Request(method, recipe, str(model or ""), fingerprint(volume), second, limits_sha256(settings, limits))
+
+
+def limits_sha256(settings: QcSettings | None = None, limits: ScanLimits | None = None) -> str:
+    """Checksum of the limits of the verdict, empty for the usual ones."""
+    chosen = (settings or QcSettings(), limits or ScanLimits())
+    if chosen == (QcSettings(), ScanLimits()):
+        return ""
+    return hashlib.sha256(json.dumps([asdict(part) for part in chosen], sort_keys=True).encode()).hexdigest()
 
 
 def require_scan(volume: Volume) -> None:
@@ -133,7 +171,19 @@ def require_scan(volume: Volume) -> None:
         raise RejectedScan("not_hu", f"values from {low} to {high}, as in a mask", "give the CT scan itself, in Hounsfield units")
 
 
-def _segment(volume: Volume, unenhanced: Volume | None, request: Request, device: str) -> Segmentation:
+def _check(scan: Volume, limits: ScanLimits | None, watch: Stopwatch) -> tuple[Finding, ...]:
+    with watch.stage("check scan"):
+        return tuple(assess(scan, limits=limits).findings)
+
+
+def _segment(
+    volume: Volume,
+    unenhanced: Volume | None,
+    request: Request,
+    device: str,
+    opened: "Model | None",
+    progress: Callable[[str], None] | None = None,
+) -> Segmentation:
     if request.method == "threshold":
         from inference.segmentation.threshold import segment_threshold
 
@@ -145,17 +195,35 @@ def _segment(volume: Volume, unenhanced: Volume | None, request: Request, device
         return subtracted
     from inference.segmentation.network import segment_network
 
-    segmented: Segmentation = segment_network(volume, model=request.model or None, device=device)
+    segmented: Segmentation = segment_network(volume, model=opened or request.model or None, device=device, progress=progress)
     return segmented
 
 
-def _refine(segmentation: Segmentation, volume: Volume, watch: Stopwatch, findings: list[Finding]) -> Segmentation:
-    """Bridge gaps, then name the arteries; a step that fails is told and leaves things as they were."""
-    for stage, module, name in (("bridge gaps", "inference.repair", "bridge_gaps"), ("name arteries", "inference.naming", "name_arteries")):
+CLEANING = (("split veins", "inference.segmentation.veins", "split_veins"), ("bridge gaps", "inference.repair", "bridge_gaps"))
+NAMING = (("name arteries", "inference.naming", "name_arteries"),)
+
+
+def _refine(
+    segmentation: Segmentation, volume: Volume, watch: Stopwatch, findings: list[Finding], steps: tuple[tuple[str, str, str], ...]
+) -> Segmentation:
+    """Split off veins where the method could not, bridge gaps, name the arteries; a step that fails leaves things as they were."""
+    for stage, module, name in steps:
         step = _find(module, name)
+        if name == "split_veins" and segmentation.veins.any():
+            continue
         if step is not None and segmentation.vessel.any():
             segmentation = _attempt(watch, stage, findings, segmentation, step, segmentation, volume)
     return segmentation
+
+
+def _draw(
+    volume: Volume, segmentation: Segmentation, recipe: str, watch: Stopwatch, findings: list[Finding]
+) -> tuple[Volume, dict[str, Picture], float]:
+    """The scan without bone and its pictures, for which no artery needs a name."""
+    with watch.stage("remove bone"):
+        noise = float(segmentation.notes.get("noise_hu") or noise_of(volume))
+        bone_removed = remove_bone(volume, segmentation.vessel, segmentation.bone, noise_hu=noise)
+    return bone_removed, *_pictures(volume, segmentation, bone_removed, recipe, watch, findings)
 
 
 def _centrelines(segmentation: Segmentation, volume: Volume, watch: Stopwatch, findings: list[Finding]) -> dict[str, Any]:
@@ -164,6 +232,16 @@ def _centrelines(segmentation: Segmentation, volume: Volume, watch: Stopwatch, f
         return {}
     lines: dict[str, Any] = _attempt(watch, "trace centrelines", findings, {}, trace, segmentation.arteries, volume)
     return lines
+
+
+def _lumens(
+    segmentation: Segmentation, volume: Volume, lines: dict[str, Any], settings: QcSettings, watch: Stopwatch, findings: list[Finding]
+) -> tuple[Finding, ...]:
+    def measured() -> tuple[Finding, ...]:
+        return tuple(lumen_findings(volume, segmentation, settings, lines))
+
+    found: tuple[Finding, ...] = _attempt(watch, "measure lumens", findings, (), measured) if lines else ()
+    return found
 
 
 def _pictures(

@@ -32,12 +32,22 @@ class QcSettings:
         Fragments smaller than this are not counted. [mm³]
     least_connected : float
         Smallest share of an artery's voxels in one piece with the main tree.
+    most_cut_off_mm : float
+        A longer piece of an artery that does not hang on the rest of it is an interruption. [mm]
+    least_lost_mm : float
+        A thin bright structure beside an artery that is at least this long and no vessel is a lost branch. [mm]
     least_symmetry : float
         Smallest ratio of the smaller to the larger of a left-right pair, by volume.
+    most_asymmetry : float
+        Largest difference of length within a left-right pair, as a share of the longer.
+    narrowing_percent : float
+        Narrowings of the carotid, vertebral and basilar arteries from this loss of diameter on are told. [%]
     most_bone_left_ml : float
         Dense voxels outside vessel and its margin that bone removal may leave. [ml]
+    most_bone_share : float
+        The same as a share of all bone.
     most_veins : float
-        Largest share of veins in all vessel.
+        Largest share of veins in what is as bright in the MIP as arteries are.
     most_repair_mm : float
         A bridge longer than this may hide an occlusion: review. [mm]
     expected : tuple of str
@@ -52,9 +62,14 @@ class QcSettings:
     most_fragments: int = 40
     fragment_mm3: float = 60.0
     least_connected: float = 0.8
+    most_cut_off_mm: float = 8.0
+    least_lost_mm: float = 20.0
     least_symmetry: float = 0.3
+    most_asymmetry: float = 0.5
+    narrowing_percent: float = 50.0
     most_bone_left_ml: float = 1.5
-    most_veins: float = 0.6
+    most_bone_share: float = 0.02
+    most_veins: float = 0.3
     most_repair_mm: float = 5.0
     expected: tuple[str, ...] = (
         "common_carotid_r",

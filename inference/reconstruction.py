@@ -17,13 +17,21 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.anatomy import LABELS
+from inference.beside import Beside
+from inference.label_figures import label_counts
 from inference.pictures.window import Picture, png_bytes
-from inference.qc import Finding, Verdict
+from inference.qc import Finding, QcSettings, Verdict
 from inference.segmentation.result import Segmentation
-from inference.stages import Stage
+from inference.stages import Stage, wall_seconds
 from inference.volume import Volume
 
 DISCLAIMER = "checked on phantoms and small real crops; research use; not a medical device"
+
+PARTIAL = ".partial-"
+STALE_SECONDS = 86_400.0
+
+EXTRAS = {"masks": (), "standard": ("DICOM", "case sheet"), "full": ("DICOM", "MPR", "CPR", "graph", "mesh", "case sheet")}
+"""What each recipe writes besides masks and pictures."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,8 @@ class Request:
         Of the scan's voxels and grid.
     unenhanced_sha256 : str
         Of the unenhanced scan's, empty without one.
+    limits_sha256 : str
+        Of the limits of the verdict, empty for the usual ones.
     """
 
     method: str
@@ -49,6 +59,7 @@ class Request:
     model: str
     input_sha256: str
     unenhanced_sha256: str = ""
+    limits_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,6 +90,8 @@ class Reconstruction:
         Pixel edge of the MIPs. [mm]
     files : dict of str to bytes
         Other files by path below the folder (case sheet, meshes).
+    settings : QcSettings
+        Limits the verdict was taken with.
     """
 
     volume: Volume
@@ -92,6 +105,7 @@ class Reconstruction:
     centrelines: dict[str, Any] = field(default_factory=dict)
     pixel_mm: float = 1.0
     files: dict[str, bytes] = field(default_factory=dict)
+    settings: QcSettings = field(default_factory=QcSettings)
 
     def record(self) -> dict[str, Any]:
         """What `case.json` says, JSON-ready."""
@@ -117,7 +131,7 @@ class Reconstruction:
             "recipe": self.request.recipe,
             **self.engine,
             "stages": [asdict(stage) for stage in self.stages],
-            "qc": self.verdict.to_dict(),
+            "qc": {**self.verdict.to_dict(), "limits": asdict(self.settings)},
             "vessels": vessel_table(self.segmentation, self.volume, self.centrelines),
             "repairs": [asdict(repair) for repair in self.segmentation.repairs],
             "notes": self.segmentation.notes,
@@ -137,16 +151,21 @@ class Reconstruction:
         target = Path(directory)
         target.mkdir(parents=True, exist_ok=True)
         start = time.perf_counter()
-        with tempfile.TemporaryDirectory(prefix=".partial-", dir=target) as folder:
+        sweep(target)
+        with tempfile.TemporaryDirectory(prefix=f"{PARTIAL}{os.getpid()}-", dir=target) as folder:
             partial = Path(folder)
-            self._write_masks(partial)
-            self._write_pictures(partial)
-            findings = self._write_extras(partial, Path(scan) if scan else None)
+            with Beside() as beside:
+                extras = beside.start(self._write_extras, partial, Path(scan) if scan else None)
+                self._write_masks(partial)
+                self._write_pictures(partial)
+                findings = extras()
             outputs = sorted(str(path.relative_to(partial)) for path in partial.rglob("*") if path.is_file())
             (target / "case.json").unlink(missing_ok=True)
+            set_aside(target)
             for part in sorted(partial.iterdir()):
                 _replace(part, target / part.name)
-            stages = (*self.stages, Stage("write", round(time.perf_counter() - start, 4), self.stages[-1].peak_rss_mb))
+            began = round(wall_seconds(asdict(stage) for stage in self.stages), 4)
+            stages = (*self.stages, Stage("write", round(time.perf_counter() - start, 4), self.stages[-1].peak_rss_mb, began))
             verdict = Verdict((*self.verdict.findings, *findings))
             record = {**replace(self, stages=stages, verdict=verdict).record(), "outputs": [*outputs, "case.json"]}
             draft = partial / "case.json"
@@ -176,17 +195,17 @@ class Reconstruction:
     def _write_extras(self, folder: Path, scan: Path | None) -> tuple[Finding, ...]:
         """Reformats, mesh, DICOM and case sheet; what fails there is told, and costs the user nothing else."""
         findings = []
-        wanted = {"masks": (), "standard": ("DICOM", "case sheet"), "full": ("DICOM", "MPR", "CPR", "graph", "mesh", "case sheet")}
-        for name in wanted[self.request.recipe]:
+        for name in EXTRAS[self.request.recipe]:
             try:
-                self._write_extra(name, folder, scan)
+                self.write_extra(name, folder, scan)
             except Exception as error:
                 missing_part = getattr(error, "exit_status", 0) == 3 or isinstance(error, ModuleNotFoundError)
                 text = f"The {name} was left out: {type(error).__name__}: {error}"
                 findings.append(Finding("stage_failed", "note" if missing_part else "review", text))
         return tuple(findings)
 
-    def _write_extra(self, name: str, folder: Path, scan: Path | None) -> None:
+    def write_extra(self, name: str, folder: Path, scan: Path | None) -> None:
+        """Write `DICOM`, `MPR`, `CPR`, `graph`, `mesh` or `case sheet` below a folder."""
         if name == "DICOM":
             from inference.dicom import write_dicom
 
@@ -241,9 +260,27 @@ def finished(directory: str | os.PathLike[str], request: Request) -> dict[str, A
     return record if same and all((path.parent / name).exists() for name in record.get("outputs", [])) else None
 
 
+def sweep(folder: Path) -> None:
+    """Remove what writes that were killed have left: drafts of processes that are gone, or more than a day old."""
+    import psutil
+
+    for draft in folder.glob(f"{PARTIAL}*"):
+        owner = draft.name.removeprefix(PARTIAL).split("-")[0]
+        old = time.time() - draft.stat().st_mtime > STALE_SECONDS
+        if old or (owner.isdigit() and not psutil.pid_exists(int(owner))):
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def set_aside(folder: Path) -> None:
+    """Keep corrections of an earlier result under another name: they do not belong to the new one."""
+    earlier = folder / "corrections"
+    if earlier.is_dir():
+        earlier.rename(folder / f"corrections-set-aside-{time.time_ns()}")
+
+
 def vessel_table(segmentation: Segmentation, volume: Volume, centrelines: dict[str, Any]) -> list[dict[str, Any]]:
     """One row per named artery: voxels as volume, and length and radius where there is a centreline."""
-    counts = np.bincount(segmentation.arteries.ravel(), minlength=256)
+    counts = label_counts(segmentation.arteries)
     rows = []
     for number, name in LABELS.items():
         if counts[number]:

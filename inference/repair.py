@@ -11,6 +11,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from inference.anatomy import LABELS
+from inference.centrelines.lumen import bounding_box
 from inference.centrelines.minimal_path import spread, walk_back
 from inference.centrelines.pieces import pieces_of
 from inference.geometry import Geometry
@@ -27,6 +28,10 @@ FACING = 0.75
 RADIUS_RATIO = 2.5
 CONTRAST_SHARE = 0.45
 """Share of the way from soft tissue to lumen HU that counts as contrast."""
+
+LEAST_SHARE = 0.8
+DETOUR = 1.25
+"""A way longer than this many times the gap follows something else, such as bone beside it."""
 
 TISSUE_HU = 50.0
 SPECK_ML = 0.008
@@ -78,7 +83,7 @@ def bridge_gaps(
     volume : Volume
         The scan. [HU]
     max_length_mm : float
-        Longest gap to bridge. [mm]
+        Longest gap to bridge, and longest way over one. [mm]
     enabled : bool
         False leaves the masks as they are.
     drop_specks : bool
@@ -92,7 +97,8 @@ def bridge_gaps(
 
     Notes
     -----
-    The gate is 45 % of the way from soft tissue to the HU of the two ends, over at least 80 % of the bridge.
+    The gate is 45 % of the way from soft tissue to the HU of the two ends, over at least 80 % of the bridge; a bridge is no
+    longer than `max_length_mm`, nor a quarter longer than the gap and a voxel more.
     """
     if not enabled:
         return replace(segmentation, notes={**segmentation.notes, "repair": {"enabled": False}})
@@ -103,8 +109,8 @@ def bridge_gaps(
     for gap in find_gaps(skeleton, volume, max_length_mm=max_length_mm):
         way = _way_through(volume, gap)
         share = _contrast_share(volume, way, gap)
-        if share < 0.8:
-            left.append(_told(gap, share))
+        if share < LEAST_SHARE or _length(way) > min(max_length_mm, DETOUR * gap.length_mm + max(volume.spacing_mm)):
+            left.append(_told(gap, share, _length(way)))
             continue
         added = _tube(volume, way, gap)
         label = _label_at(segmentation.arteries, volume.geometry, gap)
@@ -113,13 +119,14 @@ def bridge_gaps(
             arteries[added] = np.where(arteries[added] == 0, label, arteries[added])
         repairs.append(_repair(gap, way, share, label))
     specks = _drop_specks(vessel, volume.geometry) if drop_specks else 0
+    kept = (vessel != 0).view(np.uint8)
     notes = {"enabled": True, "bridged": len(repairs) - len(segmentation.repairs), "left_open": left, "specks_dropped": specks}
     return replace(
         segmentation,
         vessel=vessel,
         bone=bone,
-        veins=np.where(vessel != 0, segmentation.veins, 0).astype(np.uint8),
-        arteries=np.where(vessel != 0, arteries, 0).astype(np.uint8),
+        veins=segmentation.veins * kept,
+        arteries=arteries * kept,
         repairs=tuple(repairs),
         notes={**segmentation.notes, "repair": notes},
     )
@@ -245,28 +252,37 @@ def _triple(point: Array) -> tuple[float, float, float]:
 
 
 def _repair(gap: Gap, way: Array, share: float, label: int) -> Repair:
-    length = float(np.linalg.norm(np.diff(way, axis=0), axis=1).sum())
     angle = float(np.degrees(np.arccos(np.clip(gap.facing, -1.0, 1.0))))
     reason = (
         f"two ends face each other within {angle:.0f}°, radius {gap.radius_mm:.1f} mm, "
         f"contrast on {100 * share:.0f} % of the way; may hide a narrowing"
     )
-    return Repair(_triple(gap.start_mm), _triple(gap.end_mm), round(length, 2), LABELS.get(label, "unnamed"), reason)
+    return Repair(_triple(gap.start_mm), _triple(gap.end_mm), round(_length(way), 2), LABELS.get(label, "unnamed"), reason)
 
 
-def _told(gap: Gap, share: float) -> dict[str, Any]:
+def _length(way: Array) -> float:
+    return float(np.linalg.norm(np.diff(way, axis=0), axis=1).sum())
+
+
+def _told(gap: Gap, share: float, way_mm: float) -> dict[str, Any]:
     """A gap left open, ready for JSON."""
+    dark = "no contrast between two ends that face each other: occlusion, or an interruption of the scan; not bridged"
+    astray = f"the bright way between two ends that face each other is {way_mm:.0f} mm long and follows something else; not bridged"
     return {
         "start_mm": list(_triple(gap.start_mm)),
         "end_mm": list(_triple(gap.end_mm)),
         "length_mm": round(gap.length_mm, 2),
         "contrast_share": round(share, 2),
-        "reason": "no contrast between two ends that face each other: occlusion, or an interruption of the scan; not bridged",
+        "reason": dark if share < LEAST_SHARE else astray,
     }
 
 
 def _drop_specks(vessel: Array, geometry: Geometry) -> int:
     """Clear pieces under `SPECK_ML` in place; how many there were. A mask of nothing but specks is left alone."""
+    box = bounding_box(vessel)
+    if box is None:
+        return 0
+    vessel = vessel[box]  # a view: what is cleared here is cleared in the whole
     pieces = pieces_of(vessel)
     small = np.flatnonzero(pieces.voxels * geometry.voxel_ml < SPECK_ML) + 1
     if len(small) == pieces.count:

@@ -4,12 +4,15 @@ The grids share the corner of their first voxel, as in `Geometry.resampled`. Lin
 voxels; along an axis that is made coarser the answer is not averaged, so keep the step below twice the source's.
 """
 
+from typing import TypeVar
+
 import numba
 import numpy as np
 import numpy.typing as npt
 
 from inference.volume import Volume
 
+Number = TypeVar("Number", np.uint8, np.int16)
 Table = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]
 
 
@@ -43,22 +46,32 @@ def resample(volume: Volume, spacing_mm: tuple[float, float, float]) -> Volume:
     return Volume(out, geometry, volume.source)
 
 
-def nearest(labels: npt.NDArray[np.uint8], shape: tuple[int, int, int]) -> npt.NDArray[np.uint8]:
-    """A mask or label map on a grid of another shape over the same field, by the nearest voxel.
+def nearest(labels: npt.NDArray[Number], shape: tuple[int, int, int]) -> npt.NDArray[Number]:
+    """A mask, label map or other volume of integers on a grid of another shape over the same field, by the nearest voxel.
 
     Examples
     --------
     >>> nearest(np.array([[[0, 7]]], np.uint8), (1, 1, 4)).tolist()
     [[[0, 0, 7, 7]]]
+    >>> nearest(np.array([[[300]]], np.int16), (1, 1, 2)).tolist()
+    [[[300, 300]]]
     """
     if labels.shape == tuple(shape):
         return labels
-    index = [
-        np.minimum(((np.arange(new) + 0.5) * old / new).astype(np.int64), old - 1) for new, old in zip(shape, labels.shape, strict=True)
-    ]
-    out = np.empty(shape, np.uint8)
-    _pick(np.ascontiguousarray(labels), *index, out)
+    out = np.empty(shape, labels.dtype)
+    _pick(np.ascontiguousarray(labels), *nearest_indices(labels.shape, shape), out)
     return out
+
+
+def nearest_indices(old: tuple[int, ...], new: tuple[int, ...]) -> list[npt.NDArray[np.int64]]:
+    """For every index along an axis of the new grid, that of the nearest voxel of the old one over the same field.
+
+    Examples
+    --------
+    >>> nearest_indices((2,), (4,))[0].tolist()
+    [0, 0, 1, 1]
+    """
+    return [np.minimum(((np.arange(n) + 0.5) * m / n).astype(np.int64), m - 1) for n, m in zip(new, old, strict=True)]
 
 
 def _linear_table(new: int, old: int) -> Table:

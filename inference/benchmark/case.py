@@ -6,17 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from inference.geometry import Geometry
 from inference.segmentation.result import Segmentation
 from inference.volume import Volume
 
 SPACING_MM = (0.6, 0.45, 0.45)
+SLICES = 600  # of a whole head and neck
 
 
 @dataclass
 class BenchmarkCase:
-    """A synthetic head and neck: the phantom's middle, repeated or cut to the number of slices asked for.
+    """A synthetic head and neck of 360 mm, cut to the number of slices asked for, or continued by its mirror image.
 
     Parameters
     ----------
@@ -35,21 +37,32 @@ class BenchmarkCase:
     def volume(self) -> Volume:
         """The scan. [HU]"""
         from inference.phantom import make_phantom
+        from inference.resample import nearest, resample
 
         phantom = make_phantom(preset="small", seed=7)
-        shape = (self.slices, self.size, self.size)
-        index = [np.minimum(np.arange(n) * m // n, m - 1) for n, m in zip(shape, phantom.volume.shape, strict=True)]
-        self._kept["vessel"] = np.ascontiguousarray(phantom.vessel[np.ix_(*index)]).astype(np.uint8)
-        self._kept["bone"] = np.ascontiguousarray(phantom.bone[np.ix_(*index)]).astype(np.uint8)
-        self._kept["arteries"] = np.ascontiguousarray(phantom.arteries[np.ix_(*index)]).astype(np.uint8)
-        noise = np.random.default_rng(0).normal(0, 6, shape[1:]).astype(np.int16)
-        array = phantom.volume.array[np.ix_(*index)].astype(np.int16) + noise
-        return Volume(np.ascontiguousarray(array), Geometry(shape, SPACING_MM))
+        whole = (SLICES, self.size, self.size)
+        spacing = (SPACING_MM[0], SPACING_MM[1] * 512 / self.size, SPACING_MM[2] * 512 / self.size)
+        coarse_mm = tuple(n * step / m for n, step, m in zip(whole, spacing, phantom.volume.shape, strict=True))
+        coarse = Volume(phantom.volume.array, Geometry(phantom.volume.shape, (coarse_mm[0], coarse_mm[1], coarse_mm[2])))
+        array = self._as_long(resample(coarse, spacing).array)
+        for name in ("vessel", "bone", "arteries"):
+            self._kept[name] = self._as_long(nearest(np.ascontiguousarray(getattr(phantom, name)).astype(np.uint8), whole))
+        grain = np.random.default_rng(0).normal(0, 8, (7, self.size, self.size)).astype(np.int16)
+        for plane in range(self.slices):
+            array[plane] += grain[plane % len(grain)]
+        return Volume(array, Geometry(array.shape, spacing))
+
+    def _as_long(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The first slices, or the body and its mirror image on top of it, as often as needed."""
+        if self.slices <= len(array):
+            return array[: self.slices].copy()  # not a view, which would keep the whole
+        times = -(-self.slices // (2 * len(array)))
+        return np.concatenate([array, array[::-1]] * times)[: self.slices].copy()
 
     @cached_property
     def truth(self) -> Segmentation:
         """Masks of vessel and bone."""
-        shape = self.volume.shape
+        shape = self.volume.shape  # which makes the masks too
         return Segmentation(
             self._kept["vessel"], np.zeros(shape, np.uint8), self._kept["bone"], self._kept["arteries"], notes={"lumen_hu": 350.0}
         )
@@ -60,6 +73,20 @@ class BenchmarkCase:
         from inference.bone_removal import remove_bone
 
         return remove_bone(self.volume, self.truth.vessel, self.truth.bone, noise_hu=8.0)
+
+    @cached_property
+    def moved(self) -> tuple[Volume, Volume, Any]:
+        """The scan as it would be after a motion with noise of its own, the scan, and the motion that takes the one into the other."""
+        from inference.registration.resample import warp
+        from inference.registration.transform import Local, Rigid
+
+        centre = self.volume.geometry.points((np.array(self.volume.shape)[None] - 1) / 2)[0]
+        motion = Rigid.identity().after(np.deg2rad([1.0, -0.7, 1.5]), np.array([1.3, -0.8, 0.9]), centre)
+        array = warp(self.volume, self.volume, Local.none(motion), least_hu=-2000.0)[0]
+        grain = np.random.default_rng(1).normal(0, 8, (7, self.size, self.size)).astype(np.int16)
+        for plane in range(self.slices):
+            array[plane] += grain[plane % len(grain)]
+        return self.volume.with_array(array), self.volume, motion
 
     @cached_property
     def series(self) -> Path:

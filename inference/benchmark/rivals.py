@@ -1,6 +1,7 @@
 """What the obvious library does for the same stage. Written to be fair: the library's own fastest documented way."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,34 @@ def distance_simpleitk(mask: npt.NDArray[np.uint8], volume: Volume) -> Any:
     return sitk.SignedMaurerDistanceMap(image, insideIsPositive=True, squaredDistance=False, useImageSpacing=True)
 
 
-def vtk_frames(volume: Volume, *, frames: int, size: int, shaded: bool) -> float:
-    """Rotating MIP or shaded VR by VTK's fixed-point ray caster on the CPU, off screen."""
+def skeleton_skimage(mask: npt.NDArray[np.uint8]) -> Any:
+    """scikit-image's thinning."""
+    from skimage.morphology import skeletonize
+
+    return skeletonize(mask > 0)
+
+
+def class_scores(maps: npt.NDArray[np.uint8]) -> Any:
+    """A network's answer as frameworks hold it: one float32 for each of five classes and each voxel."""
+    import torch
+
+    scores = torch.zeros((5, *maps.shape[1:]), dtype=torch.float32)
+    scores[0] = 0.5
+    for channel, number in ((0, 1), (1, 3)):
+        scores[number] = torch.from_numpy(maps[channel].astype(np.float32) / 255)
+    return scores
+
+
+def argmax_torch(scores: Any) -> Any:
+    """Torch's arg-max over the classes."""
+    return scores.argmax(0)
+
+
+def vtk_turn(volume: Volume, *, size: int, shaded: bool, views: int = 36) -> Callable[[int], float]:
+    """Rotating MIP or shaded VR by VTK's fixed-point ray caster on the CPU, off screen: draws so many views of a turn when called.
+
+    The scene is set up and the first view drawn here, so that neither is timed.
+    """
     import vtk
     from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
@@ -81,16 +108,21 @@ def vtk_frames(volume: Volume, *, frames: int, size: int, shaded: bool) -> float
     window.AddRenderer(renderer)
     renderer.AddVolume(actor)
     renderer.ResetCamera()
-    total = 0.0
-    for _ in range(frames):
-        renderer.GetActiveCamera().Azimuth(360 / frames)
-        window.Render()
-        grab = vtk.vtkWindowToImageFilter()
-        grab.SetInput(window)
-        grab.ReadFrontBufferOff()
-        grab.Update()
-        total += float(vtk_to_numpy(grab.GetOutput().GetPointData().GetScalars()).mean())
-    return total
+
+    def draw(frames: int) -> float:
+        total = 0.0
+        for _ in range(frames):
+            renderer.GetActiveCamera().Azimuth(360 / views)
+            window.Render()
+            grab = vtk.vtkWindowToImageFilter()
+            grab.SetInput(window)
+            grab.ReadFrontBufferOff()
+            grab.Update()
+            total += float(vtk_to_numpy(grab.GetOutput().GetPointData().GetScalars()).mean())
+        return total
+
+    draw(1)
+    return draw
 
 
 def register_simpleitk(fixed: Volume, moving: Volume) -> Any:
@@ -118,15 +150,30 @@ def register_simpleitk(fixed: Volume, moving: Volume) -> Any:
     return method.Execute(*images)
 
 
-def network_torch(volume: Volume, network: Any, *, patch: int, spacing_mm: float) -> Any:
-    """The same network in torch eager fp32 under MONAI's sliding window, overlap 0.5, over the whole scan."""
+def network_windows(shape: tuple[int, int, int], *, patch: int, overlap: float = 0.5) -> int:
+    """Windows that MONAI's sliding window evaluates on an array.
+
+    Examples
+    --------
+    >>> network_windows((160, 80, 80), patch=80)
+    3
+    """
+    step = max(1, int(patch * (1 - overlap)))
+    return int(np.prod([max(1, -(-(max(count, patch) - patch) // step) + 1) for count in shape]))
+
+
+def network_torch(volume: Volume, network: Any, *, patch: int, windows: int) -> Any:
+    """The same network in torch eager fp32 under MONAI's sliding window, overlap 0.5, on so many windows of a scan."""
     import torch
     from monai.inferers import sliding_window_inference
 
     from inference.network.architecture import windowed
     from inference.resample import resample
 
-    scan = resample(volume, (spacing_mm,) * 3)
-    x = windowed(torch.from_numpy(np.ascontiguousarray(scan.array[None], np.float32)), network.plan)
+    scan = resample(volume, (network.plan.spacing_mm,) * 3)
+    deep = patch + (windows - 1) * (patch // 2)
+    part = np.ascontiguousarray(scan.array[None, :deep, :patch, :patch], np.float32)
     with torch.inference_mode():
-        return sliding_window_inference(x, (patch,) * 3, 1, network.eval(), overlap=0.5).argmax(1)
+        return sliding_window_inference(
+            windowed(torch.from_numpy(part), network.plan), (patch,) * 3, 1, network.eval(), overlap=0.5
+        ).argmax(1)

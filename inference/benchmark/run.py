@@ -1,18 +1,25 @@
-"""The stages, timed in turns with their rivals; medians, ratios, and the table."""
+"""The stages, timed in turns with their rivals; medians, ratios, processor seconds, and the table."""
 
+import os
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from inference.benchmark import rivals
-from inference.benchmark.case import BenchmarkCase
+import psutil
 
-WORKING_MM = 0.8
-Act = Callable[[], Any]
+from inference.benchmark.case import BenchmarkCase
+from inference.benchmark.stages import Act, Stage, stages_of
+from inference.benchmark.whole import run_whole
+
+STAGES = (
+    "read", "resample", "network", "decide", "components", "distance", "skeleton", "mip", "vr", "vr-1024", "registration", "dicom",
+    "dicom-full", "threshold", "end-to-end",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -24,13 +31,23 @@ class Timing:
     stage, rival : str
         What was done, and by whom else (empty: no rival).
     seconds, rival_seconds : float or None
-        Medians. [s]
+        Medians by the clock. [s]
     repeats : int
-        Turns of each.
+        Turns of ours.
     target : float or None
-        Ratio ours / rival aimed at; stage without rival: seconds aimed at.
+        Ratio ours / rival aimed at; seconds aimed at where `in_seconds`, or where there is no rival.
     note : str
         What differs between the two.
+    processor_seconds, rival_processor_seconds : float or None
+        Medians of what the processors spent, children included: what other programs on the machine do disturbs them less. [s]
+    in_seconds : bool
+        The target is in seconds, though there is a rival.
+    slices : int
+        Of the case; 0 if not told.
+    load : float or None
+        Programs that ran or waited for a processor in the minute before, on average.
+    day : str
+        When.
     """
 
     stage: str
@@ -40,52 +57,39 @@ class Timing:
     repeats: int
     target: float | None
     note: str = ""
+    processor_seconds: float | None = None
+    rival_processor_seconds: float | None = None
+    in_seconds: bool = False
+    slices: int = 0
+    load: float | None = None
+    day: str = ""
 
     @property
     def ratio(self) -> float | None:
         """Ours / rival."""
         return self.seconds / self.rival_seconds if self.rival_seconds else None
 
+    @property
+    def against_target(self) -> float | None:
+        """How many times the target was taken: at most 1 where it is met."""
+        if self.target is None:
+            return None
+        reached = self.seconds if self.in_seconds or self.ratio is None else self.ratio
+        return reached / self.target
+
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
-        return {**asdict(self), "ratio": self.ratio}
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A stage: ours, the rival, the target ratio, and how often a slow rival is run."""
-
-    name: str
-    rival: str
-    ours: Act
-    theirs: Act | None
-    target: float | None
-    note: str = ""
-    rival_repeats: int | None = None
-    rival_scale: float = 1.0
-
-
-def stages_of(case: BenchmarkCase) -> dict[str, Callable[[], Stage]]:
-    """Every stage by name; nothing is made before a stage is asked for."""
-    return {
-        "read": lambda: _read(case),
-        "resample": lambda: _resample(case),
-        "components": lambda: _components(case),
-        "mip": lambda: _mip(case),
-        "vr": lambda: _vr(case),
-        "registration": lambda: _registration(case),
-        "network": lambda: _network(case),
-        "dicom": lambda: _dicom(case),
-        "threshold": lambda: _end_to_end(case, "threshold", None),
-        "end-to-end": lambda: _end_to_end(case, "network", 40.0),
-    }
-
-
-STAGES = ("read", "resample", "components", "mip", "vr", "registration", "network", "dicom", "threshold", "end-to-end")
+        return {**asdict(self), "ratio": self.ratio, "against_target": self.against_target}
 
 
 def run_stages(
-    *, only: Sequence[str] = (), slices: int = 600, size: int = 512, repeats: int = 5, progress: Callable[[str], None] = lambda _: None
+    *,
+    only: Sequence[str] = (),
+    slices: int = 600,
+    size: int = 512,
+    repeats: int = 5,
+    most_seconds: float = 150.0,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[Timing, ...]:
     """Time stages against their rivals.
 
@@ -97,6 +101,8 @@ def run_stages(
         Voxels of the case.
     repeats : int
         Turns of each side; the first, unmeasured turn warms caches and compiles kernels.
+    most_seconds : float
+        No further turn of a stage begins after this; the table says how many there were. [s]
     """
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         case = BenchmarkCase(slices, size, Path(folder))
@@ -105,129 +111,112 @@ def run_stages(
         for name in only or STAGES:
             progress(name)
             try:
-                found.append(_timed(makers[name](), repeats))
+                told: dict[str, Any] = {"slices": slices, "load": os.getloadavg()[0], "day": datetime.now(UTC).date().isoformat()}
+                found.append(replace(_timed(makers[name](), repeats, most_seconds), **told))
             except (ImportError, FileNotFoundError) as error:
                 progress(f"{name} left out: {error}")
     return tuple(found)
 
 
-def _timed(stage: Stage, repeats: int) -> Timing:
-    stage.ours()
-    mine, others = [], []
+def _timed(stage: Stage, repeats: int, most_seconds: float) -> Timing:
+    (stage.warm or stage.ours)()
+    mine, others, began = list[_Turn](), list[_Turn](), time.perf_counter()
     for turn in range(repeats):
-        mine.append(_seconds(stage.ours))
+        if turn and time.perf_counter() - began > most_seconds:
+            break
+        mine.append(_turn(stage.ours))
         if stage.theirs is not None and turn < (stage.rival_repeats or repeats):
-            others.append(stage.rival_scale * _seconds(stage.theirs))
-    rival_seconds = statistics.median(others) if others else None
-    return Timing(stage.name, stage.rival, statistics.median(mine), rival_seconds, repeats, stage.target, stage.note)
+            others.append(_turn(stage.theirs, stage.rival_scale))
+    said = stage.after(mine[-1].result, others[-1].result if others else None) if stage.after else ""
+    note = "; ".join(part for part in (stage.note, said) if part)
+    ours, theirs = _median(mine), _median(others)
+    assert ours is not None
+    seconds, spent = theirs or (None, None)
+    made = stage.target, note, ours[1], spent, stage.in_seconds
+    return Timing(stage.name, stage.rival, ours[0], seconds, len(mine), *made)
 
 
-def _seconds(act: Act) -> float:
-    began = time.perf_counter()
-    act()
-    return time.perf_counter() - began
+@dataclass(frozen=True)
+class _Turn:
+    seconds: float
+    processor_seconds: float
+    result: Any
 
 
-def _read(case: BenchmarkCase) -> Stage:
-    from inference.scans.load import load
-
-    folder = case.series
-    note = "ours in a bounded child process with every check"
-    return Stage("read DICOM series", "SimpleITK series", lambda: load(folder), lambda: rivals.read_simpleitk(folder), 1.5, note)
-
-
-def _resample(case: BenchmarkCase) -> Stage:
-    from inference.resample import resample
-
-    volume = case.volume
-    return Stage(
-        "resample to 0.8 mm", "SimpleITK linear", lambda: resample(volume, (WORKING_MM,) * 3),
-        lambda: rivals.resample_simpleitk(volume, WORKING_MM), 0.15,
-    )  # fmt: skip
+def _turn(act: Act, scale: float = 1.0) -> _Turn:
+    spent, began = _processor_seconds(), time.perf_counter()
+    result = act()
+    seconds = time.perf_counter() - began
+    return _Turn(scale * seconds, scale * (_processor_seconds() - spent), result)
 
 
-def _components(case: BenchmarkCase) -> Stage:
-    import cc3d
-
-    _ = case.volume
-    mask = case.truth.vessel
-    return Stage(
-        "components", "scipy label", lambda: cc3d.connected_components(mask, connectivity=26), lambda: rivals.components_scipy(mask), None
-    )
+def _median(turns: Sequence[_Turn]) -> tuple[float, float] | None:
+    if not turns:
+        return None
+    return statistics.median(turn.seconds for turn in turns), statistics.median(turn.processor_seconds for turn in turns)
 
 
-def _mip(case: BenchmarkCase) -> Stage:
-    from inference.pictures.image_sets import rotating_mips
-
-    _, volume = case.volume, case.bone_removed
-    return Stage(
-        "36 rotating MIPs, bone removed", "VTK fixed-point", lambda: rotating_mips(volume, lumen_hu=350.0),
-        lambda: rivals.vtk_frames(volume, frames=4, size=case.size, shaded=False), 0.05, "rival timed over 4 frames, times 9", 1, 9.0,
-    )  # fmt: skip
-
-
-def _vr(case: BenchmarkCase) -> Stage:
-    from inference.pictures.image_sets import rotating_vr
-
-    volume, truth, bone_removed = case.volume, case.truth, case.bone_removed
-    return Stage(
-        "36 rotating VR, shaded, 512²", "VTK fixed-point", lambda: rotating_vr(volume, truth),
-        lambda: rivals.vtk_frames(bone_removed, frames=4, size=512, shaded=True), 1.0, "rival timed over 4 frames, times 9", 1, 9.0,
-    )  # fmt: skip
+def _processor_seconds() -> float:
+    """What this process, its ended children and those under way have spent. [s]"""
+    times = os.times()
+    total = times.user + times.system + times.children_user + times.children_system
+    for child in psutil.Process().children(recursive=True):
+        try:
+            spent = child.cpu_times()
+        except psutil.Error:
+            continue
+        total += spent.user + spent.system
+    return total
 
 
-def _registration(case: BenchmarkCase) -> Stage:
-    import numpy as np
+@dataclass(frozen=True)
+class Growth:
+    """What a scan of so many slices takes from end to end.
 
-    from inference.registration import register_rigid
+    Parameters
+    ----------
+    slices : int
+        Of 512 × 512, or what was asked for.
+    seconds : float
+        One run by the clock. [s]
+    peak_mb : float
+        Largest resident memory, children included. [MiB]
+    processor_seconds : float
+        What the processors spent. [s]
+    """
 
-    fixed = case.volume
-    moving = fixed.with_array(np.roll(fixed.array, (1, 2, -1), axis=(0, 1, 2)))
-    return Stage(
-        "rigid registration", "SimpleITK mean squares", lambda: register_rigid(fixed, moving),
-        lambda: rivals.register_simpleitk(fixed, moving), None, "target 5 s", 1,
-    )  # fmt: skip
-
-
-def _network(case: BenchmarkCase) -> Stage:
-    from inference.network.models import CoarseToFine, open_model
-    from inference.segmentation.network import segment_network
-
-    volume, model = case.volume, open_model(None)
-    if not isinstance(model, CoarseToFine):
-        raise FileNotFoundError("the shipped model is not a coarse-to-fine one")
-    look = model.look
-    return Stage(
-        "masks by the network", "torch eager fp32, MONAI sliding window 0.5", lambda: segment_network(volume, model=model),
-        lambda: rivals.network_torch(volume, model.fine, patch=look.patch, spacing_mm=WORKING_MM), 1 / 15,
-        "ours: both networks, rules and masks on the scan's grid; rival: the fine network alone", 1,
-    )  # fmt: skip
+    slices: int
+    seconds: float
+    peak_mb: float
+    processor_seconds: float = 0.0
 
 
-def _dicom(case: BenchmarkCase) -> Stage:
-    from inference.dicom import write_dicom
-    from inference.qc import Verdict
-    from inference.reconstruction import Reconstruction, Request, fingerprint
+def run_growth(
+    many: Sequence[int], *, size: int = 512, method: str = "network", progress: Callable[[str], None] = lambda _: None
+) -> tuple[Growth, ...]:
+    """Reconstruct scans of growing length by the standard recipe, once each, in a process of its own."""
+    found = []
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        for slices in many:
+            progress(f"growth, {slices} slices")
+            case = BenchmarkCase(slices, size, Path(folder) / str(slices))
+            scan = case.series
+            turn = _turn(lambda scan=scan, out=case.folder / "out": run_whole(scan, out, method=method))  # type: ignore[misc]
+            found.append(Growth(slices, turn.seconds, turn.result, turn.processor_seconds))
+    return tuple(found)
 
-    volume, truth = case.volume, case.truth
-    request = Request("threshold", "standard", "", fingerprint(volume), "")
-    made = Reconstruction(volume, truth, case.bone_removed, Verdict(), request, (), {"model": {"name": "benchmark", "version": "1"}})
-    return Stage(
-        "SEG, label map", "highdicom binary SEG", lambda: write_dicom(made, case.folder / "label", recipe="standard"),
-        lambda: write_dicom(made, case.folder / "binary", recipe="standard", binary=True), None, "", 2,
-    )  # fmt: skip
 
+def growth_table(grown: Sequence[Growth]) -> list[str]:
+    """Growth as a Markdown table.
 
-def _end_to_end(case: BenchmarkCase, method: str, target: float | None) -> Stage:
-    from inference.pipeline import reconstruct
-    from inference.scans.load import load
-
-    folder, out = case.series, case.folder / method
-
-    def run() -> Any:
-        return reconstruct(load(folder), method=method, recipe="standard").write(out, scan=folder)
-
-    return Stage(f"end to end, standard recipe, {method}", "", run, None, target, "read, masks, 36 MIPs, 36 VR, SEG, on disk")
+    Examples
+    --------
+    >>> print(growth_table([Growth(150, 10.0, 900.0, 15.0), Growth(300, 18.0, 1700.0, 27.0)])[3])
+    | 300 | 18.0 | 27.0 | 90 | 1700 |
+    """
+    head = ["| slices | seconds | processor seconds | of these, milliseconds a slice | peak MiB |", "|---|---|---|---|---|"]
+    rows = [(one.slices, one.seconds, one.processor_seconds, 1000 * one.processor_seconds / one.slices, one.peak_mb) for one in grown]
+    return [*head, *(f"| {slices} | {clock:.1f} | {spent:.1f} | {each:.0f} | {peak:.0f} |" for slices, clock, spent, each, peak in rows)]
 
 
 def table(timings: Sequence[Timing]) -> list[str]:
@@ -235,15 +224,32 @@ def table(timings: Sequence[Timing]) -> list[str]:
 
     Examples
     --------
-    >>> print(table([Timing("resample", "SimpleITK", 0.1, 1.0, 5, 0.15)])[2])
-    | resample | 0.10 | SimpleITK | 1.00 | 0.10 | 0.15 | 5 |  |
+    >>> print(table([Timing("resample", "SimpleITK", 0.1, 1.0, 5, 0.15, "", 0.2, 1.6)])[2])
+    | resample | 0.10 | SimpleITK | 1.00 | 0.10 | 0.15 | met | 0.2 / 1.6 | – | 5 | – |  |
     """
-    lines = ["| stage | ours [s] | rival | rival [s] | ratio | target | turns | note |", "|---|---|---|---|---|---|---|---|"]
-    for item in timings:
-        rival = f"{item.rival_seconds:.2f}" if item.rival_seconds is not None else "–"
-        ratio = f"{item.ratio:.2f}" if item.ratio is not None else "–"
-        target = "–" if item.target is None else (f"{item.target:.2f}" if item.rival_seconds is not None else f"{item.target:g} s")
-        lines.append(
-            f"| {item.stage} | {item.seconds:.2f} | {item.rival or '–'} | {rival} | {ratio} | {target} | {item.repeats} | {item.note} |"
-        )
-    return lines
+    names = ["stage", "ours [s]", "rival", "rival [s]", "ratio", "target", "reached", "processor [s], ours / rival"]
+    names += ["slices", "turns", "measured at load", "note"]
+    return ["| " + " | ".join(names) + " |", "|---" * len(names) + "|", *(_row(item) for item in timings)]
+
+
+def _row(item: Timing) -> str:
+    times = item.against_target
+    cells = [
+        item.stage,
+        f"{item.seconds:.2f}",
+        item.rival or "–",
+        _shown(item.rival_seconds, "{:.2f}"),
+        _shown(item.ratio, "{:.2f}"),
+        _shown(item.target, "{:.2f}" if item.rival_seconds is not None and not item.in_seconds else "{:g} s"),
+        _shown(times, "met" if times is not None and times <= 1 else "missed, {:.1f} times"),
+        f"{_shown(item.processor_seconds, '{:.1f}')} / {_shown(item.rival_processor_seconds, '{:.1f}')}",
+        str(item.slices or "–"),
+        str(item.repeats),
+        f"{item.day} {_shown(item.load, '{:.0f}')}".strip(),
+        item.note,
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _shown(value: float | None, form: str) -> str:
+    return "–" if value is None else form.format(value)

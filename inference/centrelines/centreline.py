@@ -11,6 +11,9 @@ import numpy.typing as npt
 
 Points = npt.NDArray[np.float64]
 
+TOUCH_MM = 1.0
+"""Two lines this near to each other meet there. [mm]"""
+
 
 @dataclass(frozen=True)
 class Centreline:
@@ -93,7 +96,7 @@ def join(lines: list[Centreline], *, name: str, step_mm: float = 0.5) -> Centrel
     """One line through several, in order: what a curved reformat from arch to skull follows.
 
     The gap between two lines is crossed on a straight line, so that a piece without contrast (an occlusion) stays in
-    the picture.
+    the picture. Where one line springs from the other before its end, what lies beyond is left out, so that nothing is walked twice.
 
     Parameters
     ----------
@@ -104,10 +107,21 @@ def join(lines: list[Centreline], *, name: str, step_mm: float = 0.5) -> Centrel
     step_mm : float
         Distance between the points of the result. [mm]
     """
-    points = np.concatenate([line.points_mm for line in lines])
-    radius = np.concatenate([line.radius_mm for line in lines])
+    points, radius = lines[0].points_mm, lines[0].radius_mm
+    for line in lines[1:]:
+        last, first = _meeting(points, line.points_mm)
+        points = np.concatenate((points[:last], line.points_mm[first:]))
+        radius = np.concatenate((radius[:last], line.radius_mm[first:]))
     moved = np.concatenate(([True], np.linalg.norm(np.diff(points, axis=0), axis=1) > 1e-6))
     return Centreline(points[moved], radius[moved], name).resampled(step_mm)
+
+
+def _meeting(before: Points, after: Points) -> tuple[int, int]:
+    """How many points of a line to keep, and from which point of the next one on, so that they meet without turning back."""
+    springs, ends = (np.linalg.norm(line - tip, axis=1) for line, tip in ((before, after[0]), (after, before[-1])))
+    if springs.min() <= TOUCH_MM and springs.argmin() > 0:
+        return int(springs.argmin()) + 1, 0
+    return len(before), int(ends.argmin()) if ends.min() <= TOUCH_MM and ends.argmin() < len(after) - 1 else 0
 
 
 def write_csv(line: Centreline, path: Path | str) -> Path:

@@ -6,6 +6,7 @@ import cc3d
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from inference.anatomy import LABELS, NUMBERS
 from inference.centrelines.centreline import Centreline
@@ -14,6 +15,7 @@ from inference.centrelines.coarse import coarse_mask
 from inference.centrelines.lumen import Lumen, bounding_box, make_lumen
 from inference.centrelines.minimal_path import gather, spread, walk_back
 from inference.centrelines.pieces import Box, pieces_of
+from inference.centrelines.trunk import trunk_end
 from inference.geometry import Geometry
 from inference.volume import Volume
 
@@ -21,6 +23,9 @@ Array = npt.NDArray[Any]
 
 SHORTEST_PIECE_MM = 4.0
 """A shorter piece of an artery does not add to a longer one."""
+
+STUMP_SHARE = 0.15
+"""A piece at an artery's origin that is this short against its longest is a crumb of a neighbour, not its trunk."""
 
 NEARBY_MM = 3.0
 AXIS_COST = 9.0
@@ -31,11 +36,33 @@ WIDEST_GAP_MM = 60.0
 
 MOST_PIECES = 20
 
+ALMOST_MM = 3.0
+"""An artery springs from a parent this near though they do not touch: another's label may lie in between. [mm]"""
+
 PARENT = {
     2: (1,), 3: (2, 1), 4: (1,), 5: (2, 1), 6: (1, 2), 7: (5,), 8: (6,), 9: (5,), 10: (6,), 11: (3,), 12: (4, 1), 13: (11, 12),
     14: (7,), 15: (8,), 16: (7,), 17: (8,), 18: (13, 21), 19: (13, 22), 20: (16,), 21: (7,), 22: (8,),
 }  # fmt: skip
 """Labels an artery springs from, the likeliest first."""
+
+GOAL = {
+    9: (0.0, 0.0, 1.0), 10: (0.0, 0.0, 1.0),
+    14: (-1.2, 0.5, 1.0), 15: (1.2, 0.5, 1.0), 16: (0.0, 1.0, -0.3), 17: (0.0, 1.0, -0.3), 18: (0.0, 1.0, -0.3), 19: (0.0, 1.0, -0.3),
+}  # fmt: skip
+"""LPS direction of the end of the trunk of an artery whose branches are nearly as wide.
+
+The convention of this house: the external carotid is followed up the temple, the middle cerebral artery to the parietal lobe,
+the anterior one back along the corpus callosum, the posterior one to the occipital pole.
+"""
+
+HEADING_FROM_TO_MM, HEADING_FROM_TO_RADII = (1.0, 5.0), (0.5, 3.0)
+"""A branch heads as it does this far from its label's beginning, or this many of its radii, whichever is farther. [mm]"""
+
+SHORT_RUN = 0.25
+"""A run to the parent's centreline may leave the branch's heading by this much for every millimetre that it saves."""
+
+JOINS = {11: 13, 12: 13, 20: 17, 21: 18, 22: 19}
+"""Labels of arteries that end in another, and its label."""
 
 HEADING = {
     1: (1, 1, 0), 2: (-0.5, 0, 1), 3: (-1, 0, 0), 4: (1, 0, 0), 14: (-1, 0, 0), 15: (1, 0, 0), 16: (0, -1, 1), 17: (0, -1, 1),
@@ -80,7 +107,9 @@ def _coarse(lumen: Lumen) -> Lumen:
     return make_lumen(mask, grid, (slice(0, mask.shape[0]), slice(0, mask.shape[1]), slice(0, mask.shape[2])))
 
 
-def _path(lumen: Lumen, start_mm: Array | None, end_mm: Array | None, step_mm: float) -> tuple[Array, Array] | None:
+def _path(
+    lumen: Lumen, start_mm: Array | None, end_mm: Array | None, step_mm: float, *, goal: Array | None = None
+) -> tuple[Array, Array] | None:
     """Middle line (LPS) and radius between two LPS points, or between ends that are found where one is missing."""
     rough = _coarse(lumen)
     open_ends, cost = (start_mm is None, end_mm is None), _cost(rough)
@@ -89,7 +118,7 @@ def _path(lumen: Lumen, start_mm: Array | None, end_mm: Array | None, step_mm: f
         deepest = np.unravel_index(int(rough.depth_mm.argmax()), rough.mask.shape)
         start = _farthest(rough, cost, tuple(int(value) for value in deepest) if end is None else end)
     if end is None:
-        end = _farthest(rough, cost, start)
+        end = trunk_end(rough, cost, start, goal=goal)
     distance, previous = spread(cost, rough.geometry.spacing_mm, np.array([start]), goal=end)
     if start == end or not np.isfinite(distance[end]):
         return None
@@ -165,23 +194,29 @@ def trace_path(
     return None if found is None else Centreline(*found, name)
 
 
-def _pieces(mask: Array, geometry: Geometry, step_mm: float, origin_mm: Array | None) -> list[tuple[Array, Array]]:
-    """Middle lines of the components of a mask, longest first; specks are left out unless there is nothing else.
+def _pieces(mask: Array, geometry: Geometry, step_mm: float, origin_mm: Array | None, *, goal: Array | None) -> list[tuple[Array, Array]]:
+    """Middle lines of the components of a mask, that of the trunk first; specks are left out unless there is nothing else.
 
-    The piece that holds `origin_mm` begins there.
+    The trunk is the piece that holds `origin_mm`, and begins there; without one, or where that is a crumb against the longest,
+    the piece with the most lumen along its line.
     """
-    parts, found = pieces_of(mask), []
+    parts, trunk = pieces_of(mask), -1
+    found: list[tuple[Array, Array]] = []
     for number in parts.by_size()[:MOST_PIECES]:
         box = parts.boxes[number - 1]
         start = (box[0].start, box[1].start, box[2].start)
         piece = parts.labels[box] == number
         lumen = make_lumen(piece, geometry.crop(start, piece.shape), bounding_box(piece) or box)
         here = origin_mm if origin_mm is not None and _holds(lumen, origin_mm) else None
-        path = _path(lumen, here, None, step_mm)
+        path = _path(lumen, here, None, step_mm, goal=goal)
         if path is not None:
+            trunk = len(found) if here is not None else trunk
             found.append(path)
     length = [float(np.linalg.norm(np.diff(points, axis=0), axis=1).sum()) for points, _ in found]
-    order = np.argsort(length)[::-1]
+    worth = [long * float(np.median(radius)) ** 2 for long, (_, radius) in zip(length, found, strict=True)]
+    if trunk >= 0 and length[trunk] >= max(SHORTEST_PIECE_MM, STUMP_SHARE * max(length)):
+        worth[trunk] = np.inf
+    order = np.argsort(worth)[::-1]
     return [found[place] for rank, place in enumerate(order) if rank == 0 or length[place] >= SHORTEST_PIECE_MM]
 
 
@@ -192,41 +227,81 @@ def _holds(lumen: Lumen, point_mm: Array) -> bool:
 
 
 def _origin(arteries: Array, label: int, boxes: list[Box], present: Array, geometry: Geometry) -> Array | None:
-    """LPS point where an artery touches its parent: the middle of their contact, in the artery; None without a contact."""
+    """LPS point where an artery springs from its parent: the middle of their contact, in the artery, or where they are nearest.
+
+    None where no parent lies within `ALMOST_MM`.
+    """
+    reach = [int(np.ceil(ALMOST_MM / step)) for step in geometry.spacing_mm]
     for parent in PARENT.get(label, ()):
         if parent >= len(present) or not present[parent]:
             continue
         both = tuple(
-            slice(max(0, own.start - 1, other.start - 1), min(own.stop, other.stop) + 1)
-            for own, other in zip(boxes[label], boxes[parent], strict=True)
+            slice(max(0, own.start - more, other.start - more), min(own.stop, other.stop) + more)
+            for own, other, more in zip(boxes[label], boxes[parent], reach, strict=True)
         )
         part = np.asarray(arteries[both])
-        if part.size == 0:
-            continue
-        contact = (part == label) & ndimage.binary_dilation(part == parent, np.ones((3, 3, 3), bool))
-        if contact.any():
-            pieces = pieces_of(contact)
-            where = np.argwhere(pieces.labels == pieces.by_size()[0])
-            middle = where[np.linalg.norm(where - where.mean(axis=0), axis=1).argmin()]
-            touch: Array = geometry.points(middle + np.array([place.start for place in both]))[0]
+        place = _contact(part == label, part == parent, geometry) if part.size else None
+        if place is not None:
+            touch: Array = geometry.points(place + np.array([side.start for side in both]))[0]
             return touch
     return None
 
 
+def _contact(own: Array, parent: Array, geometry: Geometry) -> Array | None:
+    """Index of the voxel of an artery in the middle of its contact with its parent, else of the nearest within `ALMOST_MM`."""
+    contact = own & ndimage.binary_dilation(parent, np.ones((3, 3, 3), bool))
+    if contact.any():
+        pieces = pieces_of(contact)
+        where = np.argwhere(pieces.labels == pieces.by_size()[0])
+        return np.asarray(where[np.linalg.norm(where - where.mean(axis=0), axis=1).argmin()])
+    if not own.any() or not parent.any():
+        return None
+    spacing, where = np.asarray(geometry.spacing_mm), np.argwhere(own)
+    away = np.asarray(cKDTree(np.argwhere(parent) * spacing).query(where * spacing)[0])
+    return np.asarray(where[int(away.argmin())]) if away.min() <= ALMOST_MM else None
+
+
 def _from_parent(label: int, points: Array, radius: Array, traced: dict[str, Centreline]) -> tuple[Array, Array]:
     """The line with a straight run before it from the parent's centreline, so that lines of a tree hang together."""
-    for parent in PARENT.get(label, ()):
+    return _run_before(points, radius, PARENT.get(label, ()), traced)
+
+
+def _run_before(points: Array, radius: Array, parents: tuple[int, ...], traced: dict[str, Centreline]) -> tuple[Array, Array]:
+    """The line with a straight run before it from the first of some lines that is known, if it begins inside that one.
+
+    The run goes on backwards in the line's own direction, so that a branch springs from where it heads, not from where its
+    label begins; beside a parent that it leaves at a sharp angle the shorter way counts for more.
+    """
+    for parent in parents:
         line = traced.get(LABELS[parent])
         if line is None:
             continue
         away = np.linalg.norm(line.points_mm - points[0], axis=1)
-        near = int(away.argmin())
-        if 0.5 < away[near] <= 1.4 * line.radius_mm[near] + 1.0:
-            count = max(1, round(float(away[near]) / max(float(np.linalg.norm(points[1] - points[0])), 0.1)))
-            run = np.linspace(line.points_mm[near], points[0], count, endpoint=False)
-            return np.concatenate((run, points)), np.concatenate((np.full(len(run), radius[0]), radius))
-        return points, radius
+        reach = 2.0 * line.radius_mm + 1.0
+        near = np.flatnonzero(away <= reach)
+        if not len(near) or away.min() <= 0.5:
+            return points, radius
+        price = _beside_ray(line.points_mm[near], points, float(np.median(radius[:20]))) + SHORT_RUN * away[near]
+        target = line.points_mm[near[price.argmin()]]
+        gap, step = float(np.linalg.norm(target - points[0])), max(float(np.linalg.norm(points[1] - points[0])), 0.1)
+        run = np.linspace(target, points[0], max(1, round(gap / step)), endpoint=False)
+        return np.concatenate((run, points)), np.concatenate((np.full(len(run), radius[0]), radius))
     return points, radius
+
+
+def _beside_ray(places: Array, points: Array, radius_mm: float) -> Array:
+    """Distance of places to the ray that a line's beginning makes backwards, taken over a few radii of its own. [mm]"""
+    arc = np.concatenate(([0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))))
+    near, far = (max(least, radii * radius_mm) for least, radii in zip(HEADING_FROM_TO_MM, HEADING_FROM_TO_RADII, strict=True))
+    first, last = (min(int(np.searchsorted(arc, reach)), len(points) - 1) for reach in (near, far))
+    heading = points[first] - points[last]
+    size = float(np.linalg.norm(heading))
+    if size < 1e-6:
+        return np.asarray(np.linalg.norm(places - points[0], axis=1))
+    heading = heading / size
+    offset = places - points[0]
+    along = np.maximum(offset @ heading, 0.0)
+    return np.asarray(np.linalg.norm(offset - along[:, None] * heading, axis=1))
 
 
 def _chain(pieces: list[tuple[Array, Array]]) -> tuple[Array, Array]:
@@ -308,8 +383,19 @@ def trace(arteries: Array, volume: Volume, *, step_mm: float | None = None) -> d
         start = tuple(place.start for place in box)
         part = np.asarray(arteries[box]) == label
         origin = _origin(arteries, label, stats["bounding_boxes"], stats["voxel_counts"], volume.geometry)
-        pieces = _pieces(part, volume.geometry.crop((start[0], start[1], start[2]), part.shape), step, origin)
+        goal = np.array(GOAL[label]) / np.linalg.norm(GOAL[label]) if label in GOAL else None
+        pieces = _pieces(part, volume.geometry.crop((start[0], start[1], start[2]), part.shape), step, origin, goal=goal)
         if pieces:
             points, radius = _from_parent(label, *_oriented(label, *_chain(pieces), traced), traced)
             traced[LABELS[label]] = Centreline(points, radius, LABELS[label])
-    return traced
+    return {name: _into_joined(line, traced) for name, line in traced.items()}
+
+
+def _into_joined(line: Centreline, traced: dict[str, Centreline]) -> Centreline:
+    """A line that ends in another artery, led on to that one's centreline."""
+    label = NUMBERS[line.name]
+    if label not in JOINS:
+        return line
+    backwards = Centreline(line.points_mm[::-1], line.radius_mm[::-1], line.name)
+    points, radius = _run_before(backwards.points_mm, backwards.radius_mm, (JOINS[label],), traced)
+    return Centreline(points[::-1], radius[::-1], line.name)

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 
 from inference.anatomy import LABELS
 from inference.dicom.colours import cielab_of
 from inference.dicom.common import MANUFACTURER, MODEL, Series, software_version
+from inference.dicom.run_length import compress
+from inference.label_figures import label_counts
 from inference.segmentation.result import Mask, Segmentation
 from inference.volume import Volume
 
@@ -34,12 +37,25 @@ ARTERY, VESSEL, VEIN_CODE, BONE_CODE = ("51114001", "Artery"), ("59820001", "Blo
 
 def label_map(segmentation: Segmentation) -> Mask:
     """One label per voxel: 1 to 22 the named arteries, 30 bone, 31 vein, 32 vessel without a name."""
-    labels: Mask = np.where(segmentation.bone > 0, np.uint8(BONE), np.uint8(0)).astype(np.uint8)
-    labels[segmentation.vessel > 0] = OTHER_VESSEL
-    labels[segmentation.veins > 0] = VEIN
-    named = (segmentation.arteries > 0) & (segmentation.arteries != 99)
-    labels[named] = segmentation.arteries[named]
+    labels = np.empty(segmentation.vessel.shape, np.uint8)
+    _one_map(segmentation.bone, segmentation.vessel, segmentation.veins, segmentation.arteries, labels)
     return labels
+
+
+@numba.njit(parallel=True, cache=True)
+def _one_map(bone, vessel, veins, arteries, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for z in numba.prange(out.shape[0]):
+        for y in range(out.shape[1]):
+            for x in range(out.shape[2]):
+                artery = arteries[z, y, x]
+                if artery > 0 and artery != 99:
+                    out[z, y, x] = artery
+                elif veins[z, y, x]:
+                    out[z, y, x] = VEIN
+                elif vessel[z, y, x]:
+                    out[z, y, x] = OTHER_VESSEL
+                else:
+                    out[z, y, x] = BONE if bone[z, y, x] else 0
 
 
 def segment_names(present: Sequence[int]) -> dict[int, tuple[str, tuple[str, str], bool]]:
@@ -82,7 +98,7 @@ def write_segmentation(
     from highdicom.sr.coding import CodedConcept
 
     labels = label_map(segmentation)
-    present = [int(value) for value in np.unique(labels) if value]
+    present = [int(value) for value in np.flatnonzero(label_counts(labels)) if value]
     if not present:
         return None
     algorithm = hd.AlgorithmIdentificationSequence(
@@ -105,7 +121,6 @@ def write_segmentation(
     ]
     kind = hd.seg.SegmentationTypeValues.BINARY if binary else hd.seg.SegmentationTypeValues.LABELMAP
     d = volume.geometry.direction
-    origins = volume.geometry.points(np.array([[k, 0, 0] for k in range(volume.shape[0])]))
     written = hd.seg.Segmentation(
         source_images=list(images),
         pixel_array=renumbered[labels],
@@ -126,11 +141,11 @@ def write_segmentation(
         plane_orientation=hd.PlaneOrientationSequence(
             hd.CoordinateSystemNames.PATIENT, image_orientation=(d[0], d[3], d[6], d[1], d[4], d[7])
         ),
-        plane_positions=[
-            hd.PlanePositionSequence(hd.CoordinateSystemNames.PATIENT, [round(float(x), 6) for x in point]) for point in origins
-        ],
+        # positions are those of the slices: given once more, each would be compared with each
         omit_empty_frames=True,
     )
+    if not binary:
+        compress(written)
     path.parent.mkdir(parents=True, exist_ok=True)
     written.save_as(path, enforce_file_format=True)
     return path

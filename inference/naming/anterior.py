@@ -5,14 +5,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from inference.naming.carotids import CarotidRules
+from inference.naming.carotids import BRIDGE_MM
 from inference.naming.landmarks import SIDES
+from inference.naming.occlusion import OcclusionRules
 from inference.naming.tree import Branch
 
 Array = npt.NDArray[Any]
 
 
-class AnteriorRules(CarotidRules):
+BEHIND_MM, LOW_MM = 2.0, 15.0
+"""What lies behind a carotid terminus is anterior cerebral artery only if it climbs higher than this above it. [mm]"""
+
+
+class AnteriorRules(OcclusionRules):
     """The front of the circle of Willis and its bridges."""
 
     def name_anterior(self) -> None:
@@ -46,16 +51,25 @@ class AnteriorRules(CarotidRules):
             self.give("anterior_communicating", [number for _, number in sorted(bridges)[:1]])
 
     def _not_anterior(self) -> set[int]:
-        """Branches too far aside for an anterior cerebral artery, or on a side whose carotid terminus is not known."""
+        """Branches too far aside, behind and below for an anterior cerebral artery, or on a side whose terminus is not known."""
         signs = {"l": 1.0, "r": -1.0}
         unknown = [signs[side] for side in SIDES if side not in self.termini]
         found = set()
         for number, branch in enumerate(self.tree.branches):
             left = self.midline.left_of(branch.points_mm)
             astray = any(float(np.median(sign * left)) > 5.0 for sign in unknown)
-            if float(np.abs(left).max()) > 32.0 or astray:
+            if float(np.abs(left).max()) > 32.0 or astray or self._is_behind(branch):
                 found.add(number)
         return found
+
+    def _is_behind(self, branch: Branch) -> bool:
+        """Whether a branch lies low and behind the terminus of its side: a crumb of the anterior choroidal artery."""
+        side = "l" if float(np.median(self.midline.left_of(branch.points_mm))) > 0 else "r"
+        if side not in self.termini:
+            return False
+        _, y, z = self.tree.nodes_mm[self.termini[side]]
+        points = branch.points_mm
+        return bool(points[:, 1].min() > y - BEHIND_MM and points[:, 1].mean() > y + BEHIND_MM and points[:, 2].max() < z + LOW_MM)
 
     def _anterior_bridge(self, blocked: set[int]) -> int | None:
         """The short branch across the midline whose ends hang on different termini when it is taken away."""
@@ -92,5 +106,5 @@ class AnteriorRules(CarotidRules):
             cost, by = self.tree.walk(sorted(carotid), without_branches=blocked)
             node = min(cerebral, key=lambda item: cost[item])
             path = self.tree.path(by, node) if np.isfinite(cost[node]) else []
-            if path and self.tree.length(path) <= 40.0:
+            if path and self.tree.length(path) <= BRIDGE_MM:
                 self.give(f"posterior_communicating_{side}", path)

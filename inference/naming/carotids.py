@@ -9,6 +9,9 @@ from inference.naming.posterior import PosteriorRules
 
 Array = npt.NDArray[Any]
 
+BRIDGE_MM = 30.0
+"""A posterior communicating artery is at most this long. [mm]"""
+
 
 class CarotidRules(PosteriorRules):
     """The ways from the chest to the carotid termini, their forks, and what leaves them."""
@@ -66,7 +69,8 @@ class CarotidRules(PosteriorRules):
             return
         nodes = tree.nodes_of(path, leaf)
         terminus = int(np.linalg.norm(tree.nodes_mm[nodes] - goal, axis=1).argmin())
-        parts = tree.side_parts(path, blocked=named | self._posterior_branches(), rivals=self.roots)
+        self._bridge_back(side, path, nodes[: terminus + 1])
+        parts = tree.side_parts(path, blocked=self._taken() | self._posterior_branches(), rivals=self.roots)
         self.give(f"middle_cerebral_{side}", path[terminus:])
         for node in nodes[terminus + 1 :]:
             self.give(f"middle_cerebral_{side}", parts.get(node, []))
@@ -87,13 +91,34 @@ class CarotidRules(PosteriorRules):
     def _split_carotid(self, side: str, spine: list[int], leaf: int) -> None:
         """Terminus and bifurcation on a way to the front; names common, internal, external, middle and anterior."""
         nodes = self.tree.nodes_of(spine, leaf)
-        parts = self.tree.side_parts(spine, blocked=self._posterior_branches() | self.named("aortic_arch"), rivals=self.roots)
+        parts = self.tree.side_parts(spine, blocked=self._posterior_branches() | self._taken(), rivals=self.roots)
         terminus = self._terminus(side, nodes, parts)
         if terminus is None:
             return
+        if self._bridge_back(side, spine, nodes[: terminus + 1]):
+            parts = self.tree.side_parts(spine, blocked=self._posterior_branches() | self._taken(), rivals=self.roots)
         self.give(f"middle_cerebral_{side}", self._lateral_part(side, nodes[terminus], parts[nodes[terminus]]))
         self.spines[f"anterior_cerebral_{side}"] = spine[terminus:]
         self._name_below_terminus(side, spine, nodes, parts, terminus)
+
+    def _taken(self) -> set[int]:
+        """Branches that have a name."""
+        return set(np.flatnonzero(self.label).tolist())
+
+    def _bridge_back(self, side: str, spine: list[int], nodes: list[int]) -> bool:
+        """Name the short way from the upper internal carotid to the posterior cerebral artery of its side, before others claim it."""
+        tree, floor = self.tree, self.head_floor_mm() - 8.0
+        cerebral = self.nodes_in(self.named(f"posterior_cerebral_{side}"))
+        upper = [node for node in nodes if tree.nodes_mm[node, 2] > floor]
+        if not cerebral or not upper:
+            return False
+        cost, by = tree.walk(upper, without_branches=self._taken() | set(spine))
+        node = min(cerebral, key=lambda item: cost[item])
+        path = tree.path(by, node) if np.isfinite(cost[node]) else []
+        if not path or tree.length(path) > BRIDGE_MM:
+            return False
+        self.give(f"posterior_communicating_{side}", path)
+        return True
 
     def _name_below_terminus(self, side: str, spine: list[int], nodes: list[int], parts: dict[int, list[int]], terminus: int) -> None:
         """Common, internal and external carotid on a way whose terminus is known."""
@@ -104,6 +129,7 @@ class CarotidRules(PosteriorRules):
         self.spines[f"common_carotid_{side}"] = spine[:fork] if fork is not None else []
         if fork is None:
             return
+        self.forks[side] = nodes[fork]
         for node in nodes[fork:terminus]:
             # the internal carotid has no branch in the neck: what seems to hang on it there is the external one touching it
             if node == nodes[fork] or self.tree.nodes_mm[node, 2] < self.head_floor_mm() - 25.0:

@@ -37,6 +37,7 @@ class Landmarks:
         self.confluence: int | None = None
         self.basilar_top: int | None = None
         self.termini: dict[str, int] = {}
+        self.forks: dict[str, int] = {}
         self.spines: dict[str, list[int]] = {}
 
     def left(self, node: int) -> float:

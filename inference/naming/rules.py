@@ -8,14 +8,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from inference.anatomy import NUMBERS
+from inference.anatomy import LABELS, NUMBERS
 from inference.naming.anterior import AnteriorRules
 from inference.naming.landmarks import SHORTEST_FIELD_MM, SIDES, shared_start
+from inference.naming.tree import Branch
 
 Array = npt.NDArray[Any]
 
 GROWS_ALONG = {"external_carotid", "middle_cerebral", "anterior_cerebral", "posterior_cerebral"}
 """Arteries whose side branches carry their name; side branches of the others stay unnamed."""
+
+ACROSS_MM = 6.0
+"""A branch this far beyond the midline is not named after an artery of the other side. [mm]"""
 
 
 class Namer(AnteriorRules):
@@ -91,9 +95,14 @@ class Namer(AnteriorRules):
                 if self.label[number] or branch.jump or {int(owner[branch.start]), int(owner[branch.end])} & strange:
                     continue  # a vessel that comes into the field by itself and only touches a named one
                 around = {int(self.label[other]) for node in (branch.start, branch.end) for other in tree.at[node] if self.label[other]}
-                if len(around) == 1 and next(iter(around)) in custom:
+                if len(around) == 1 and next(iter(around)) in custom and not self._is_across(branch, LABELS[next(iter(around))]):
                     self.label[number] = next(iter(around))
                     changed = True
+
+    def _is_across(self, branch: Branch, name: str) -> bool:
+        """Whether a branch lies on the other side of the midline than the artery it would be named after."""
+        sign = 1.0 if name.endswith("_l") else -1.0
+        return float(np.median(sign * self.midline.left_of(branch.points_mm))) < -ACROSS_MM
 
     def run(self) -> Array:
         """All rules in order; labels of the branches (n,), 0 where no rule speaks."""

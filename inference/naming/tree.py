@@ -16,6 +16,9 @@ Array = npt.NDArray[Any]
 JUMP_MM = 12.0
 """Ends of two pieces are taken for neighbours over at most this gap, for naming only; no voxel is added."""
 
+FACING_MM, FACING_COSINE, FACING_RADIUS_MM, FACING_RATIO = 32.0, 0.85, 1.2, 1.6
+"""Two wide ends that face each other are one vessel that is shut in between, over at most this gap. [mm]"""
+
 JUMP_PRICE = 4.0
 
 
@@ -234,4 +237,25 @@ def _jumps(nodes: Array, degree: Array, branches: list[Branch]) -> list[Branch]:
             if piece[near] == piece[end] and not _are_one_trunk(branches, degree, int(end), int(near), gap):
                 continue
             found.append(Branch(int(end), int(near), size, 0.5, np.stack([nodes[end], nodes[near]]), jump=True))
-    return found
+    return found + _shut(nodes, degree, branches)
+
+
+def _shut(nodes: Array, degree: Array, branches: list[Branch]) -> list[Branch]:
+    """Between wide ends that face each other over a longer gap, each the other's nearest: a vessel that is shut."""
+    width = np.zeros(len(nodes))
+    for branch in branches:
+        for node in (branch.start, branch.end):
+            width[node] = max(width[node], branch.radius_mm)
+    ends = np.flatnonzero((degree == 1) & (width >= FACING_RADIUS_MM)).tolist()
+    heading = {end: _outward(branches, end) for end in ends}
+    across: dict[int, tuple[float, int]] = {}
+    for end in ends:
+        for near in ends:
+            gap = nodes[near] - nodes[end]
+            size = float(np.linalg.norm(gap))
+            if near == end or not JUMP_MM < size <= FACING_MM or max(width[[end, near]]) > FACING_RATIO * min(width[[end, near]]):
+                continue
+            if min(float(gap @ heading[end]), float(-gap @ heading[near])) > FACING_COSINE * size:
+                across[end] = min(across.get(end, (np.inf, -1)), (size, near))
+    pairs = [(size, end, near) for end, (size, near) in across.items() if end < near and across.get(near, (0.0, -1))[1] == end]
+    return [Branch(end, near, size, 0.5, np.stack([nodes[end], nodes[near]]), jump=True) for size, end, near in pairs]

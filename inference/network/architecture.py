@@ -100,16 +100,35 @@ class ResidualUNet(nn.Module):
         self.merge = nn.ModuleList(merge)
         self.head = nn.Conv3d(widths[0], plan.classes, 1)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits."""
+    def forward(self, x: torch.Tensor, *, rim: int = 0) -> torch.Tensor:
+        """Logits; a rim of so many voxels that nobody wants is left off, and on the way up what only it needs is not worked out."""
         levels = [self.first(x)]
         for down in self.down:
             levels.append(down(levels[-1]))
-        y = levels.pop()
+        y, rims, off = levels.pop(), self._rims(rim), 0
         for k in reversed(range(len(levels))):
-            y = self.merge[k](torch.cat([self.up[k](y), levels[k]], dim=1))
-        logits: torch.Tensor = self.head(y)
+            y, off = self.up[k](inner(y, rims[k + 1] - off)), 2 * rims[k + 1]
+            y = self.merge[k](torch.cat([y, inner(levels[k], off)], dim=1))
+        logits: torch.Tensor = self.head(inner(y, rim - off))
         return logits
+
+    def _rims(self, rim: int) -> list[int]:
+        """What may be left off at every level: half of the level above, less what its convolutions reach. [voxels]"""
+        rims = [rim]
+        for k in range(len(self.down)):
+            rims.append(max(0, (rims[k] - (2 if k else 1)) // 2))
+        return rims
+
+
+def inner(x: torch.Tensor, rim: int) -> torch.Tensor:
+    """What is left of the last three axes without a rim.
+
+    Examples
+    --------
+    >>> inner(torch.zeros(2, 4, 6, 8), 1).shape
+    torch.Size([2, 2, 4, 6])
+    """
+    return x[..., rim:-rim, rim:-rim, rim:-rim] if rim else x
 
 
 def windowed(hu: torch.Tensor, plan: NetworkPlan) -> torch.Tensor:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +16,17 @@ from inference.network.architecture import ResidualUNet, windowed
 
 Patches = npt.NDArray[np.int16]
 Evidence = npt.NDArray[np.uint8]
+CUDA_BATCH = 8
+MOST_STREAMS = 8  # each holds the network's features of a patch, some 100 MB
+PATCHES_A_STREAM = 4  # handed over together
 VESSEL, BONE, CALCIUM, VEIN = range(4)  # channels of what an engine gives back
 
 
 class Engine(Protocol):
-    """Takes HU patches (n, z, y, x), gives evidence (n, 4, z, y, x) of 0 to 255: vessel, bone, calcium, vein share of vessel."""
+    """Takes HU patches (n, z, y, x), gives evidence (n, 4, z, y, x) of 0 to 255: vessel, bone, calcium, vein share of vessel.
+
+    What it gives back may lack a rim on every side. One that works faster on several patches at a time says how many as `batch`.
+    """
 
     name: str
 
@@ -30,15 +36,16 @@ class Engine(Protocol):
 
 
 class _EvidenceHead(nn.Module):
-    """The network with its soft-max, so that only bytes leave the engine."""
+    """The network with its windows and its soft-max: HU go into the engine and only bytes leave it."""
 
-    def __init__(self, network: ResidualUNet) -> None:
+    def __init__(self, network: ResidualUNet, rim: int = 0) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.rim = network, rim
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Windows in, probabilities × 255 out."""
-        logits = self.network(x)
+    def forward(self, hu: torch.Tensor) -> torch.Tensor:
+        """HU in, probabilities × 255 out, without the rim."""
+        x = windowed(hu.float(), self.network.plan).contiguous(memory_format=torch.channels_last_3d)
+        logits = self.network(x, rim=self.rim)
         share = torch.softmax(logits, dim=1)
         lumen = share[:, 1] + share[:, 2]
         vein = torch.sigmoid(logits[:, 2] - logits[:, 1])
@@ -52,45 +59,64 @@ class TorchEngine:
 
     network: ResidualUNet
     device: torch.device
+    rim: int = 0
 
     def __post_init__(self) -> None:
+        self.batch = CUDA_BATCH if self.device.type == "cuda" else 1
         self.name = f"torch {self.device.type} {'bf16' if self.device.type == 'cuda' else 'fp32'}"
-        self._head = _EvidenceHead(self.network).eval().to(self.device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        self._head = _EvidenceHead(self.network, self.rim).eval().to(self.device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
     def __call__(self, patches: Patches) -> Evidence:
         """Evaluate a batch."""
-        hu = torch.from_numpy(patches.astype(np.float32)).to(self.device)
-        x = windowed(hu, self.network.plan).contiguous(memory_format=torch.channels_last_3d)
+        hu = torch.from_numpy(np.ascontiguousarray(patches))
+        if self.device.type == "cuda":
+            hu = hu.pin_memory().to(self.device, non_blocking=True)  # half the bytes of float32 cross over
         with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            evidence: Evidence = self._head(x).cpu().numpy()
+            evidence: Evidence = self._head(hu).cpu().numpy()
         return evidence
 
 
 class OpenVinoEngine:
-    """OpenVINO on the CPU; compiled once for a patch size and kept in the user's cache."""
+    """OpenVINO on the CPU, a patch on every core; compiled once for a patch size and kept in the user's cache."""
 
-    def __init__(self, network: ResidualUNet, *, patch: int, threads: int | None) -> None:
+    def __init__(
+        self, network: ResidualUNet, *, patch: int, rim: int = 0, threads: int | None, report: Callable[[str], None] = lambda _: None
+    ) -> None:
         import openvino as ov
 
         core = ov.Core()
-        bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") and os.environ.get("GILBRETH_PRECISION") != "fp32"
+        if not bf16:
+            report("the network runs in 32 bits, for this processor has no bfloat16: the same answer, several times as slow")
         self.name = f"openvino cpu {'bf16' if bf16 else 'fp32'}"
-        self._plan = network.plan
-        shape = (1, len(network.plan.windows_hu), patch, patch, patch)
-        model = ov.convert_model(_EvidenceHead(network).eval(), example_input=torch.zeros(shape), input=[shape])
-        settings: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32"}
-        settings["CACHE_DIR"] = str(compile_cache())
-        if threads:
-            settings["INFERENCE_NUM_THREADS"] = threads
-        self._compiled = core.compile_model(model, "CPU", settings)
+        traced = torch.zeros((1, *(_traced_edge(network, rim),) * 3), dtype=torch.int16)  # the patch itself would take seconds to trace
+        model = ov.convert_model(_EvidenceHead(network, rim).eval(), example_input=traced, input=[(1, patch, patch, patch)])
+        threads = threads or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
+        streams = min(threads, MOST_STREAMS)
+        settings: dict[str, object] = {"INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32", "CACHE_DIR": str(compile_cache())}
+        settings |= {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": threads}
+        self._queue = ov.AsyncInferQueue(core.compile_model(model, "CPU", settings), streams)
+        self._queue.set_callback(_keep)
+        self.batch = PATCHES_A_STREAM * streams
 
     def __call__(self, patches: Patches) -> Evidence:
-        """Evaluate a batch, patch by patch: a larger batch is no faster on a CPU."""
-        found = []
-        for patch in patches:
-            x = windowed(torch.from_numpy(patch[None].astype(np.float32)), self._plan).numpy()
-            found.append(self._compiled([x])[0][0])
-        return np.stack(found)
+        """Evaluate a batch, patch by patch, as many at once as there are streams."""
+        found: dict[int, Evidence] = {}
+        for place, patch in enumerate(patches):
+            self._queue.start_async([np.ascontiguousarray(patch[None], np.int16)], (found, place))
+        self._queue.wait_all()
+        return np.stack([found[place] for place in range(len(patches))])
+
+
+def _keep(request: Any, where: tuple[dict[int, Evidence], int]) -> None:
+    found, place = where
+    found[place] = request.get_output_tensor(0).data[0].copy()
+
+
+def _traced_edge(network: ResidualUNet, rim: int) -> int:
+    """The smallest patch that has something inside its rim. [voxels]"""
+    multiple = network.plan.multiple
+    return multiple * (2 * rim // multiple + 1)
 
 
 def compile_cache() -> Path:
@@ -107,6 +133,7 @@ def open_engine(
     network: ResidualUNet,
     *,
     patch: int,
+    rim: int = 0,
     device: str = "auto",
     threads: int | None = None,
     report: Callable[[str], None] = lambda _: None,
@@ -115,8 +142,8 @@ def open_engine(
 
     Parameters
     ----------
-    patch : int
-        Edge of the patches it will be given. [voxels]
+    patch, rim : int
+        Edge of the patches it will be given, and rim of them that need not be answered. [voxels]
     device : str
         `auto`, `cpu` or `cuda`.
     threads : int, optional
@@ -130,12 +157,44 @@ def open_engine(
     if device == "cuda" and not torch.cuda.is_available():
         raise MissingPart("no CUDA device is visible to torch; use --device cpu, or install a CUDA build of torch")
     if device == "cuda" or (device == "auto" and torch.cuda.is_available()):
-        return TorchEngine(network, torch.device("cuda"))
+        return TorchEngine(network, torch.device("cuda"), rim)
+    threads = threads or _told_threads()
     if threads:
         torch.set_num_threads(threads)
     try:
         if not any(compile_cache().iterdir()):
             report(f"compiling the network once for this processor; kept in {compile_cache()}")
-        return OpenVinoEngine(network, patch=patch, threads=threads)
+        return OpenVinoEngine(network, patch=patch, rim=rim, threads=threads, report=report)
     except ImportError:
-        return TorchEngine(network, torch.device("cpu"))
+        report("the network runs in plain torch, for openvino is not installed: the same answer, many times as slow; pip install openvino")
+        return TorchEngine(network, torch.device("cpu"), rim)
+
+
+def _told_threads() -> int | None:
+    """`OMP_NUM_THREADS`, which OpenVINO does not heed by itself, so that workers side by side do not crowd one another out."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return int(told) if told.isdigit() and int(told) > 0 else None
+
+
+class Engines:
+    """Engines that stay open for the next scan, by network, patch, rim, device and threads; the networks must not change meanwhile."""
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[int, int, int, str, int | None], tuple[ResidualUNet, Engine]] = {}
+
+    def of(
+        self,
+        network: ResidualUNet,
+        *,
+        patch: int,
+        rim: int = 0,
+        device: str,
+        threads: int | None,
+        report: Callable[[str], None] = lambda _: None,
+    ) -> Engine:
+        """The engine of a network, opened when it is first asked for."""
+        key = (id(network), patch, rim, device, threads)
+        if key not in self._open:
+            opened = open_engine(network, patch=patch, rim=rim, device=device, threads=threads, report=report)
+            self._open[key] = (network, opened)
+        return self._open[key][1]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ from scipy.ndimage import uniform_filter
 
 from inference.geometry import Geometry
 from inference.network.architecture import ResidualUNet
-from inference.network.engine import BONE, VESSEL, Engine, Evidence, open_engine
+from inference.network.engine import BONE, VESSEL, Engine, Engines, Evidence
 from inference.network.tiling import Tiling, run_blocks
 from inference.resample import resample
 from inference.volume import Volume
@@ -52,7 +53,7 @@ class Look:
     """Patch and halo of both looks. [voxels]"""
 
     patch: int = 80
-    halo: int = 16
+    halo: int = 12
 
 
 @njit(parallel=True, cache=True)
@@ -83,10 +84,19 @@ def pooled(array: npt.NDArray[np.int16], factor: int = POOLING) -> npt.NDArray[n
     return out
 
 
-def _spread(coarse: Evidence, shape: tuple[int, ...]) -> Evidence:
-    """Coarse maps on the fine grid, each value repeated."""
-    index = [np.arange(n) // POOLING for n in shape]
-    return coarse[:, index[0][:, None, None], index[1][:, None], index[2]]
+@njit(parallel=True, cache=True)
+def _count_bright(array, least, factor, out):  # type: ignore[no-untyped-def]
+    depth, rows, columns = array.shape
+    for k in prange(out.shape[0]):
+        for j in range(out.shape[1]):
+            for i in range(out.shape[2]):
+                bright, count = 0, 0
+                for z in range(k * factor, min(depth, (k + 1) * factor)):
+                    for y in range(j * factor, min(rows, (j + 1) * factor)):
+                        for x in range(i * factor, min(columns, (i + 1) * factor)):
+                            bright += array[z, y, x] > least
+                            count += 1
+                out[k, j, i] = bright * factor**3 // count
 
 
 def bright_specks(array: npt.NDArray[np.int16], *, least_hu: float, factor: int = POOLING) -> npt.NDArray[np.bool_]:
@@ -97,8 +107,9 @@ def bright_specks(array: npt.NDArray[np.int16], *, least_hu: float, factor: int 
     >>> bright_specks(np.full((3, 3, 6), 200, np.int16), least_hu=150).tolist()
     [[[True, True]]]
     """
-    bright = np.where(array > least_hu, np.int16(factor**3), np.int16(0))
-    return np.asarray(pooled(bright, factor) >= SPECK_VOXELS)
+    bright = np.empty(tuple(-(-n // factor) for n in array.shape), np.int16)
+    _count_bright(np.ascontiguousarray(array), least_hu, factor, bright)
+    return np.asarray(bright >= SPECK_VOXELS)
 
 
 def gather_evidence(
@@ -111,6 +122,7 @@ def gather_evidence(
     look: Look | None = None,
     progress: Callable[[float], None] = lambda _: None,
     report: Callable[[str], None] = lambda _: None,
+    engines: Engines | None = None,
 ) -> ScanEvidence:
     """Look at a scan coarsely everywhere, then finely at the blocks that can hold vessel.
 
@@ -123,20 +135,23 @@ def gather_evidence(
         middling ones it learned from, which also finds lumens too wide for a fine patch.
     progress : callable
         Gets the share done, 0 to 1.
+    engines : Engines, optional
+        Engines opened for these networks before; those that are not are added.
     """
-    look = look or Look()
+    look, engines = look or Look(), engines or Engines()
     spacing = fine.plan.spacing_mm
     working = resample(volume, (spacing, spacing, spacing))
     hu = np.asarray(working.array)
     if not (hu > BODY_HU).any():
         return ScanEvidence(np.zeros((4, *hu.shape), np.uint8), hu, working.geometry, 0.0, "none: there is only air")
-    engine = open_engine(fine, patch=look.patch, device=device, threads=threads, report=report)
-    rough_engine = engine if coarse is None else open_engine(coarse, patch=look.patch, device=device, threads=threads, report=report)
+    chosen: dict[str, Any] = {"patch": look.patch, "rim": look.halo, "device": device, "threads": threads, "report": report}
+    engine = engines.of(fine, **chosen)
+    rough_engine = engine if coarse is None else engines.of(coarse, **chosen)
     rough = _coarse_look(pooled(hu), rough_engine, look)
     tiling = Tiling(working.shape, look.patch, look.halo)
     wanted = tiling.any_in_block(_worth_a_look(hu, rough))
     maps = run_blocks(hu, engine, tiling, wanted, progress=progress)
-    _fill_from_coarse(maps, rough, hu, tiling, wanted)
+    _fill_from_coarse(maps, rough, tiling, wanted)
     return ScanEvidence(maps, hu, working.geometry, float(wanted.mean()), engine.name)
 
 
@@ -153,15 +168,21 @@ def _worth_a_look(hu: npt.NDArray[np.int16], rough: Evidence) -> npt.NDArray[np.
     return np.asarray((rough[VESSEL] > LEAST_VESSEL) | (bright_specks(hu, least_hu=least_hu) & (rough[BONE] < MOST_BONE)))
 
 
-def _fill_from_coarse(maps: Evidence, rough: Evidence, hu: npt.NDArray[np.int16], tiling: Tiling, wanted: npt.NDArray[np.bool_]) -> None:
+def _fill_from_coarse(maps: Evidence, rough: Evidence, tiling: Tiling, wanted: npt.NDArray[np.bool_]) -> None:
     """Take bone from the coarse look where the fine one did not go, and lumens too wide for it where it did; in place."""
     wide = (rough[VESSEL] > 200) & (uniform_filter(rough[VESSEL], 5) > 150)  # lumen for five coarse voxels, a centimetre, all round
-    spread = _spread(np.stack([rough[BONE], np.where(wide, rough[VESSEL], 0).astype(np.uint8)]), hu.shape)
-    for block in np.ndindex(*wanted.shape):
-        z, y, x = (slice(int(b) * tiling.keep, int(b + 1) * tiling.keep) for b in block)
-        if not wanted[block]:
-            maps[BONE, z, y, x] = spread[0, z, y, x]
-        else:
-            lumen = spread[1, z, y, x] > maps[VESSEL, z, y, x]
-            maps[VESSEL, z, y, x][lumen] = spread[1, z, y, x][lumen]
-            maps[BONE, z, y, x][lumen] = np.minimum(maps[BONE, z, y, x][lumen], 255 - spread[1, z, y, x][lumen])
+    _fill(maps, rough[BONE], np.where(wide, rough[VESSEL], 0).astype(np.uint8), tiling.keep, wanted)
+
+
+@njit(parallel=True, cache=True)
+def _fill(maps, bone, wide, keep, wanted):  # type: ignore[no-untyped-def]
+    vessel_map, bone_map = maps[VESSEL], maps[BONE]
+    for z in prange(maps.shape[1]):
+        for y in range(maps.shape[2]):
+            for x in range(maps.shape[3]):
+                lumen = wide[z // POOLING, y // POOLING, x // POOLING]
+                if not wanted[z // keep, y // keep, x // keep]:
+                    bone_map[z, y, x] = bone[z // POOLING, y // POOLING, x // POOLING]
+                elif lumen > vessel_map[z, y, x]:
+                    vessel_map[z, y, x] = lumen
+                    bone_map[z, y, x] = min(bone_map[z, y, x], 255 - lumen)

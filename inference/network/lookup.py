@@ -7,6 +7,7 @@ import numpy.typing as npt
 from numba import njit, prange
 
 from inference.network.engine import BONE, CALCIUM, VESSEL, Evidence
+from inference.resample import nearest_indices
 
 NOTHING, LUMEN, RIM, DENSE = range(4)
 SOFT_TISSUE_HU = 50.0
@@ -42,16 +43,18 @@ class EdgeRules:
 def _edge_map(hu, vessel, floor, share, out):  # type: ignore[no-untyped-def]
     depth, rows, columns = hu.shape
     for k in prange(depth):
+        near = np.empty(columns + 2, np.uint8)
         for j in range(rows):
+            near[:] = 0  # a cheap look first: most of a scan is far from any lumen
+            for z in range(max(0, k - 1), min(depth, k + 2)):
+                for y in range(max(0, j - 1), min(rows, j + 2)):
+                    line = vessel[z, y]
+                    for i in range(columns):
+                        near[i + 1] = max(near[i + 1], line[i])
             for i in range(columns):
-                weight, total, some = 0.0, 0.0, False
-                for z in range(max(0, k - 1), min(depth, k + 2)):  # a cheap look first: most of a scan is far from any lumen
-                    for y in range(max(0, j - 1), min(rows, j + 2)):
-                        for x in range(max(0, i - 1), min(columns, i + 2)):
-                            if vessel[z, y, x] >= 64:
-                                some = True
-                if not some:
+                if max(near[i], near[i + 1], near[i + 2]) < 64:
                     continue
+                weight, total = 0.0, 0.0
                 for z in range(max(0, k - REACH), min(depth, k + REACH + 1)):
                     for y in range(max(0, j - REACH), min(rows, j + REACH + 1)):
                         for x in range(max(0, i - REACH), min(columns, i + REACH + 1)):
@@ -144,3 +147,78 @@ def decide(
     out = np.zeros(hu.shape, np.uint8)
     _decide(hu, maps, edges, tables, weights, ceiling_hu, rules.rim_share, rules.least_vessel, rules.bone_hu, out)
     return out
+
+
+@njit(parallel=True, cache=True)
+def _touch(decided, lumen, touching):  # type: ignore[no-untyped-def]
+    depth, rows, columns = decided.shape
+    for k in prange(depth):
+        for j in range(rows):
+            above, below = decided[max(k - 1, 0), j], decided[min(k + 1, depth - 1), j]
+            before, behind, line = decided[k, max(j - 1, 0)], decided[k, min(j + 1, rows - 1)], decided[k, j]
+            for i in range(columns):
+                along = (line[max(i - 1, 0)] == LUMEN) | (line[min(i + 1, columns - 1)] == LUMEN) | (line[i] == LUMEN)
+                near = along | (above[i] == LUMEN) | (below[i] == LUMEN) | (before[i] == LUMEN) | (behind[i] == LUMEN)
+                touching[k, j, i] = near
+                lumen[k, j, i] = (line[i] == LUMEN) | ((line[i] == RIM) & near)
+
+
+def touched(decided: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Lumen with the rims that touch it, and what touches lumen along an axis or is lumen.
+
+    Examples
+    --------
+    >>> lumen, touching = touched(np.array([[[LUMEN, RIM, RIM, DENSE, LUMEN]]], np.uint8))
+    >>> lumen.tolist(), touching.tolist()
+    ([[[True, True, False, False, True]]], [[[True, True, False, True, True]]])
+    """
+    lumen, touching = np.empty(decided.shape, np.bool_), np.empty(decided.shape, np.bool_)
+    _touch(decided, lumen, touching)
+    return lumen, touching
+
+
+@njit(parallel=True, cache=True)
+def _settle(hu, vessel, bone, rival_vessel, rival_bone, maps, edges, least, z, y, x):  # type: ignore[no-untyped-def]
+    seen_vessel, seen_bone = maps[VESSEL], maps[BONE]
+    for k in prange(hu.shape[0]):
+        for j in range(hu.shape[1]):
+            for i in range(hu.shape[2]):
+                ours, theirs, doubtful = vessel[k, j, i] > 0, rival_vessel[k, j, i] > 0, rival_bone[k, j, i] > 0
+                if ours and not doubtful:
+                    bone[k, j, i] = 0
+                elif theirs and not (
+                    seen_vessel[z[k], y[j], x[i]] < least[seen_bone[z[k], y[j], x[i]]] or hu[k, j, i] < edges[z[k], y[j], x[i]]
+                ):
+                    vessel[k, j, i], bone[k, j, i] = 1, 0
+                elif ours:
+                    vessel[k, j, i], bone[k, j, i] = 0, 1
+
+
+def settle(
+    hu: npt.NDArray[np.int16],
+    ours: tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]],
+    theirs: tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]],
+    maps: Evidence,
+    edges: npt.NDArray[np.int16],
+    *,
+    veto_share: float,
+) -> None:
+    """Settle, in our masks, what we and a rival see differently.
+
+    Vessel of ours stays unless the rival calls it bone, and is bone then. Vessel of the rival's alone is taken, unless the
+    network gives vessel less than a share of vessel and bone there, or the voxel lies below the edge of lumen nearby.
+
+    Parameters
+    ----------
+    hu : numpy.ndarray
+        int16 (z, y, x). [HU]
+    ours, theirs : tuple of numpy.ndarray
+        0/1 masks of vessel and bone on that grid; ours are changed.
+    maps, edges : numpy.ndarray
+        Evidence and `edge_map` on the network's grid over the same field.
+    veto_share : float
+        The share.
+    """
+    # vessel < share × (vessel + bone), with the least vessel for each value of bone
+    least = np.ceil(veto_share / (1 - veto_share) * np.arange(256)).clip(0, 255).astype(np.uint8)
+    _settle(hu, *ours, *theirs, maps, edges, least, *nearest_indices(edges.shape, hu.shape))

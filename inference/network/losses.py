@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from inference.network.crops.generator import ARTERY, BONE, CALCIUM, CENTRELINE_BIT, CLASS_BITS, CONTACT_BIT, RIM_BIT, VEIN
 
-GROUP_WEIGHTS = (1.0, 3.0, 1.5, 2.0)  # background, vessel, bone, calcium
+GROUP_WEIGHTS = (1.0, 2.0, 1.5, 2.0)  # background, vessel, bone, calcium
 
 
 @dataclass(frozen=True)

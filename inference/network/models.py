@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from inference.errors import MissingPart
 from inference.network.architecture import ResidualUNet
+from inference.network.engine import Engines
 from inference.network.evidence import Look, ScanEvidence, gather_evidence
 from inference.network.weights import checksum, load_weights
 from inference.volume import Volume
@@ -66,6 +67,7 @@ class CoarseToFine:
     coarse: ResidualUNet | None
     record: dict[str, Any]
     look: Look = field(default_factory=Look)
+    engines: Engines = field(default_factory=Engines, repr=False, compare=False)
 
     def evidence(
         self,
@@ -77,9 +79,21 @@ class CoarseToFine:
         report: Callable[[str], None] = lambda _: None,
     ) -> ScanEvidence:
         """Look at a scan coarsely, then finely."""
-        return gather_evidence(
-            volume, self.fine, self.coarse, device=device, threads=threads, look=self.look, progress=progress, report=report
-        )
+        told: dict[str, Any] = {"progress": progress, "report": report, "engines": self.engines}
+        return gather_evidence(volume, self.fine, self.coarse, device=device, threads=threads, look=self.look, **told)
+
+    def ready(self, *, device: str = "auto", threads: int | None = None, report: Callable[[str], None] = lambda _: None) -> "CoarseToFine":
+        """Open the engines ahead of the first scan; gives itself back."""
+        for network in (self.fine, self.coarse):
+            if network is not None:
+                self.engines.of(network, patch=self.look.patch, rim=self.look.halo, device=device, threads=threads, report=report)
+        return self
+
+
+def open_ready(name_or_path: str | Path | None = None, *, device: str = "auto", report: Callable[[str], None] = lambda _: None) -> Model:
+    """`open_model`, with its engines opened ahead of the first scan where it has any: in a thread while the scan is read."""
+    model = open_model(name_or_path)
+    return model.ready(device=device, report=report) if isinstance(model, CoarseToFine) else model
 
 
 def list_models() -> tuple[str, ...]:

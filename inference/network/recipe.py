@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from inference.errors import MissingPart
 from inference.network.architecture import NetworkPlan
 from inference.network.bundle import write_bundle
 from inference.network.evidence import POOLING
 from inference.network.labelled import open_nnunet_folder
+from inference.network.models import CoarseToFine, open_model
 from inference.network.pool import CropRecipe
 from inference.network.training import TrainingPlan, TrainingState, train
 
@@ -27,6 +30,7 @@ def train_model(
     dataset: Path | None = None,
     resume: bool = False,
     coarse: bool = False,
+    start_from: str | Path | None = None,
     report: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Train and write the bundle.
@@ -43,6 +47,8 @@ def train_model(
         Go on from the checkpoints in `out`.
     coarse : bool
         Also train a small network for the coarse look; without it the fine one does both.
+    start_from : str or Path, optional
+        A model of `open_model` whose fine weights to begin with, at a quarter of the learning rate.
 
     Returns
     -------
@@ -51,18 +57,22 @@ def train_model(
     """
     labelled = open_nnunet_folder(dataset, spacing_mm=FINE.spacing_mm) if dataset else None
     states: dict[str, TrainingState] = {}
+    begun, origin = None, ""
+    if start_from is not None:
+        model = open_model(start_from)
+        if not isinstance(model, CoarseToFine):
+            raise MissingPart(f"{start_from} is another maker's model; training begins with one that gilbreth train wrote, or with none")
+        begun, origin = model.fine, f"; begun with weights {model.version} ({model.sha256[:12]})"
+        plan = replace(plan, learning_rate=plan.learning_rate / 4)
     report("fine network")
     long = plan.steps >= 1000  # a phantom takes longer to make than a short run
     recipe = CropRecipe(spacing_mm=FINE.spacing_mm, phantom_share=PHANTOM_SHARE if long else 0.0)
-    states["fine"] = train(
-        out / "fine", network=FINE, plan=plan, device=device, resume=resume, recipe=recipe, labelled=labelled, report=report
-    )
+    mixed: dict[str, Any] = {"device": device, "resume": resume, "labelled": labelled, "report": report}
+    states["fine"] = train(out / "fine", network=FINE, plan=plan, recipe=recipe, start_from=begun, **mixed)
     if coarse:
         report("coarse network")
         rough = replace(plan, steps=max(1, plan.steps // 4), minutes=plan.minutes / 6, patch=32, batch=6, seed=plan.seed + 1)
         merged = replace(recipe, pooling=POOLING)
-        states["coarse"] = train(
-            out / "coarse", network=COARSE, plan=rough, device=device, resume=resume, recipe=merged, labelled=labelled, report=report
-        )
-    data = PHANTOM_DATA + (f"; {len(labelled)} labelled scans of {dataset.name}" if labelled and dataset else "")
+        states["coarse"] = train(out / "coarse", network=COARSE, plan=rough, recipe=merged, **mixed)
+    data = PHANTOM_DATA + origin + (f"; {len(labelled)} labelled scans of {dataset.name}" if labelled and dataset else "")
     return write_bundle(out, states, plan, data=data)

@@ -95,15 +95,17 @@ def run_blocks(
     """
     out = np.zeros((4, *array.shape), np.uint8)
     index = np.argwhere(wanted)
-    for count, block in enumerate(index, 1):
-        start = block * tiling.keep
-        stop = np.minimum(start + tiling.keep, array.shape)
-        patch = _cut(array, start - tiling.halo, tiling.patch)
-        found = engine(patch[None])[0]
-        size = stop - start
-        inner = tuple(slice(tiling.halo, tiling.halo + int(n)) for n in size)
-        out[(slice(None), *(slice(int(a), int(b)) for a, b in zip(start, stop, strict=True)))] = found[(slice(None), *inner)]
-        progress(count / len(index))
+    batch = int(getattr(engine, "batch", 1))
+    for first in range(0, len(index), batch):
+        group = index[first : first + batch]
+        patches = [_cut(array, block * tiling.keep - tiling.halo, tiling.patch) for block in group]
+        for block, found in zip(group, engine(np.stack(patches)), strict=True):
+            start = block * tiling.keep
+            stop = np.minimum(start + tiling.keep, array.shape)
+            rim = (found.shape[-1] - tiling.keep) // 2  # the engine may have left the halo off
+            inner = tuple(slice(rim, rim + int(n)) for n in stop - start)
+            out[(slice(None), *(slice(int(a), int(b)) for a, b in zip(start, stop, strict=True)))] = found[(slice(None), *inner)]
+        progress((first + len(group)) / len(index))
     return out
 
 

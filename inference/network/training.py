@@ -187,6 +187,7 @@ def train(
     resume: bool = False,
     recipe: CropRecipe | None = None,
     labelled: LabelledCases | None = None,
+    start_from: ResidualUNet | None = None,
     report: Callable[[str], None] = lambda _: None,
 ) -> TrainingState:
     """Train on crops made on the fly; checkpoint, loss and validation go to `out`.
@@ -203,6 +204,8 @@ def train(
         How crops are made; at the network's spacing by default.
     labelled : LabelledCases, optional
         Scans mixed in.
+    start_from : ResidualUNet, optional
+        Weights to begin with, and the plan in place of `network`; a checkpoint that is resumed goes first.
     report : callable
         Gets a line every validation.
     """
@@ -211,7 +214,13 @@ def train(
     if plan.threads:
         torch.set_num_threads(plan.threads)
     checkpoint = out / "checkpoint.pt"
-    state = load_state(checkpoint, plan, target) if resume and checkpoint.exists() else new_state(network, plan, target)
+    if resume and checkpoint.exists():
+        state = load_state(checkpoint, plan, target)
+    else:
+        state = new_state(start_from.plan if start_from else network, plan, target)
+        if start_from is not None:
+            state.network.load_state_dict(start_from.state_dict())
+            state.average.load_state_dict(start_from.state_dict())
     recipe = recipe or CropRecipe(spacing_mm=state.network.plan.spacing_mm)
     rng = np.random.default_rng([plan.seed, state.step])
     names = [field.name for field in fields(LossParts)]

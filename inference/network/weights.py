@@ -35,6 +35,11 @@ def save_weights(network: ResidualUNet, path: Path, *, record: dict[str, Any] | 
     -------
     Path
         The record.
+
+    Raises
+    ------
+    DamagedWeights
+        If a weight is not finite.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {name: _half(value) for name, value in network.state_dict().items()}
@@ -46,8 +51,14 @@ def save_weights(network: ResidualUNet, path: Path, *, record: dict[str, Any] | 
 
 
 def _half(value: torch.Tensor) -> torch.Tensor:
+    """Half precision, but for what it cannot hold: the variance of a deep feature passes 65,504."""
     value = value.detach().cpu().contiguous()  # channels-last strides are not stored
-    return value.half() if value.dtype.is_floating_point else value
+    if not value.dtype.is_floating_point:
+        return value
+    if not torch.isfinite(value).all():
+        raise DamagedWeights("expected finite weights, found others: the training diverged; use a lower learning rate")
+    half = value.half()
+    return half if torch.isfinite(half).all() else value
 
 
 def load_weights(path: Path) -> tuple[ResidualUNet, dict[str, Any]]:

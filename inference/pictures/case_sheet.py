@@ -9,14 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inference.pictures.marks import GRAVITY
 from inference.pictures.window import Picture, png_bytes
+from inference.stages import wall_seconds
 
 if TYPE_CHECKING:
     from inference.reconstruction import Reconstruction
 
 Row = tuple[str, ...]
 
+MOST_FINDINGS = 14
+"""More would not fit on one page."""
+
 KEY_PICTURES = ("mip/rotate_000.png", "mip/rotate_090.png", "vr/rotate_000.png", "vr/rotate_040.png")
+
+MARKED = {"mip/rotate_000.png": "qc/findings_000.png", "mip/rotate_090.png": "qc/findings_090.png"}
+"""With findings, these take the place of the plain pictures."""
 
 STYLE = """
 :root { color-scheme: light } * { box-sizing: border-box }
@@ -54,7 +62,8 @@ def write_case_sheet(reconstruction: "Reconstruction", folder: Path, *, pdf: boo
         The files written.
     """
     record = reconstruction.record()
-    pictures = {name: reconstruction.pictures[name] for name in KEY_PICTURES if name in reconstruction.pictures}
+    chosen = [MARKED.get(name, name) if MARKED.get(name) in reconstruction.pictures else name for name in KEY_PICTURES]
+    pictures = {name: reconstruction.pictures[name] for name in chosen if name in reconstruction.pictures}
     sheet = folder / "case_sheet.html"
     sheet.write_text(case_sheet_html(record, pictures), encoding="utf-8")
     return [sheet, *(_write_pdf(record, pictures, folder / "case_sheet.pdf") if pdf else [])]
@@ -67,18 +76,28 @@ def case_sheet_html(record: dict[str, Any], pictures: dict[str, Picture]) -> str
         f'<figure><img src="data:image/jpeg;base64,{_jpeg(picture)}" alt="{_title(name)}"><figcaption>{_title(name)}</figcaption></figure>'
         for name, picture in pictures.items()
     )
-    findings = [(finding["severity"], finding["text"]) for finding in record["qc"]["findings"]] or [("", "Nothing was found wrong.")]
+    findings = finding_rows(record) or [("", "", "Nothing was found wrong.")]
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Case sheet</title><style>{STYLE}</style></head>
 <body><header><h1>Reconstruction {record["input"]["sha256"][:12]}</h1><span class="verdict {verdict}">{verdict}</span></header>
 <div class="pictures">{figures}</div>
-<div class="columns"><section><h2>Findings</h2>{_table(("", "finding"), findings)}
+<div class="columns"><section><h2>Findings</h2>{_table(("", "", "finding"), findings)}
 <h2>Vessels</h2>{_table(*vessel_rows(record), numbers=True)}</section>
 <section><h2>How it was made</h2>{_table(("", ""), made_rows(record))}
 <h2>Stages</h2>{_table(("stage", "seconds", "peak MiB"), stage_rows(record), numbers=True)}</section></div>
 <footer>{html.escape(record["disclaimer"])}. Diameters are measurements for research.</footer></body></html>
 """
+
+
+def finding_rows(record: dict[str, Any]) -> list[Row]:
+    """Number, severity and sentence of the gravest findings; the number is that of its mark in the pictures, if it has a place."""
+    findings = list(enumerate(record["qc"]["findings"], start=1))
+    ranked = sorted(findings, key=lambda item: (GRAVITY.index(item[1]["severity"]), item[0]))
+    shown = sorted(ranked[:MOST_FINDINGS], key=lambda item: item[0])
+    rows: list[Row] = [(str(number) if finding.get("points_mm") else "", finding["severity"], finding["text"]) for number, finding in shown]
+    left = len(findings) - len(shown)
+    return rows + ([("", "", f"{left} more in case.json, none of them graver.")] if left else [])
 
 
 def vessel_rows(record: dict[str, Any]) -> tuple[Row, list[Row]]:
@@ -117,7 +136,7 @@ def made_rows(record: dict[str, Any]) -> list[Row]:
 def stage_rows(record: dict[str, Any]) -> list[Row]:
     """Name, seconds and peak memory of each stage, and the sum of the seconds."""
     rows = [(stage["name"], f"{stage['seconds']:.2f}", f"{stage['peak_rss_mb']:.0f}") for stage in record["stages"]]
-    return [*rows, ("all", f"{sum(stage['seconds'] for stage in record['stages']):.2f}", "")]
+    return [*rows, ("all", f"{wall_seconds(record['stages']):.2f}", "")]
 
 
 def _write_pdf(record: dict[str, Any], pictures: dict[str, Picture], path: Path) -> list[Path]:
@@ -133,7 +152,9 @@ def _write_pdf(record: dict[str, Any], pictures: dict[str, Picture], path: Path)
     data = {
         "title": f"Reconstruction {record['input']['sha256'][:12]}",
         "verdict": record["qc"]["verdict"],
-        "findings": [f"{finding['severity']}: {finding['text']}" for finding in record["qc"]["findings"]],
+        "findings": [
+            ": ".join(part for part in (f"{number} {severity}".strip(), text) if part) for number, severity, text in finding_rows(record)
+        ],
         "vessels": [list(row) for row in vessel_rows(record)[1]],
         "made": [list(row) for row in made_rows(record)],
         "stages": [list(row) for row in stage_rows(record)],
@@ -154,6 +175,7 @@ TYPST = """
 #let d = json("data.json")
 #set page(paper: "a4", margin: 14mm)
 #set text(size: 8.5pt)
+#set table(stroke: (x, y) => (bottom: 0.4pt + luma(205)), inset: (x: 2pt, y: 2.6pt))
 #let colours = (accept: rgb("#1d7a46"), review: rgb("#a86400"), reject: rgb("#a3242b"))
 #grid(columns: (1fr, auto), text(size: 15pt, weight: "bold", d.title),
   box(fill: colours.at(d.verdict), inset: 5pt, radius: 2pt, text(fill: white, weight: "bold", d.verdict)))
@@ -165,16 +187,18 @@ TYPST = """
   == Findings
   #if d.findings.len() == 0 [Nothing was found wrong.] else { list(..d.findings.map(f => [#f])) }
   == Vessels
-  #table(columns: 5, stroke: 0.3pt + gray, inset: 3pt, [artery], [length mm], [mean ø mm], [least ø mm], [ml],
+  #table(columns: (1fr, auto, auto, auto, auto), align: (x, y) => if x == 0 { left } else { right },
+    table.header(..([artery], [length mm], [mean ø mm], [least ø mm], [ml]).map(strong)),
     ..d.vessels.flatten().map(c => [#c]))
 ], [
   == How it was made
-  #table(columns: 2, stroke: 0.3pt + gray, inset: 3pt, ..d.made.flatten().map(c => [#c]))
+  #table(columns: (auto, 1fr), ..d.made.flatten().map(c => [#c]))
   == Stages
-  #table(columns: 3, stroke: 0.3pt + gray, inset: 3pt, [stage], [s], [peak MiB], ..d.stages.flatten().map(c => [#c]))
+  #table(columns: (1fr, auto, auto), align: (x, y) => if x == 0 { left } else { right },
+    table.header(..([stage], [seconds], [peak MiB]).map(strong)), ..d.stages.flatten().map(c => [#c]))
 ])
 #v(1fr)
-#text(size: 7pt, fill: gray, d.disclaimer)
+#text(size: 7.5pt, fill: luma(90), d.disclaimer)
 """
 
 
@@ -191,7 +215,7 @@ def _table(head: Row, rows: Sequence[Row], *, numbers: bool = False) -> str:
 def _title(name: str) -> str:
     kind, angle = name.split("/")[0].upper(), int(name.rsplit("_", 1)[1].split(".")[0])
     view = {0: "from the front", 90: "from the left", 180: "from the back", 270: "from the right"}.get(angle, f"at {angle}°")
-    return f"{kind}, bone removed, {view}"
+    return f"MIP with findings, {view}" if kind == "QC" else f"{kind}, bone removed, {view}"
 
 
 def _jpeg(picture: Picture) -> str:

@@ -10,6 +10,8 @@ from inference.segmentation.result import Segmentation
 from inference.volume import Volume
 
 VIEWS = 36
+EDGES = {"axial": ("R", "L"), "coronal": ("R", "L"), "sagittal": ("A", "P")}
+"""What lies at the left and right edge of the pictures along the axes."""
 
 
 def rotating_mips(bone_removed: Volume, *, lumen_hu: float, views: int = VIEWS) -> tuple[dict[str, Picture], float]:
@@ -114,18 +116,24 @@ def more_mips(volume: Volume, bone_removed: Volume, lumen_hu: float, *, thicknes
         `mip/whole_coronal.png`, `mip/slab_axial_0010mm.png` (distance of the slab's centre from the first slice, row or
         column), `mip/raw_whole_sagittal.png`, `mip/raw_rotate_030.png`, ...
     """
-    window = angiography_window(lumen_hu)
-    pixel_mm = pixel_size(volume)
-    pictures = {}
-    for prefix, source in (("", bone_removed), ("raw_", volume)):
-        for view, edges in (("axial", ("R", "L")), ("coronal", ("R", "L")), ("sagittal", ("A", "P"))):
-            pictures[f"mip/{prefix}whole_{view}.png"] = _shown(window, whole(source, view, pixel_mm=pixel_mm), pixel_mm, edges)
-    for view, edges in (("axial", ("R", "L")), ("coronal", ("R", "L")), ("sagittal", ("A", "P"))):
-        for centre_mm, flat in slabs(bone_removed, view, thickness_mm=thickness_mm, pixel_mm=pixel_mm):
-            pictures[f"mip/slab_{view}_{centre_mm:04.0f}mm.png"] = _shown(window, flat, pixel_mm, edges)
+    window, pixel_mm = angiography_window(lumen_hu), pixel_size(volume)
+    pictures = axis_mips(bone_removed, lumen_hu=lumen_hu, thickness_mm=thickness_mm)
+    for view, edges in EDGES.items():
+        pictures[f"mip/raw_whole_{view}.png"] = _shown(window, whole(volume, view, pixel_mm=pixel_mm), pixel_mm, edges)
     turn = angles(views)
     for angle, frame in zip(turn, rotating_dense(volume, turn, pixel_mm=pixel_mm), strict=True):
         pictures[f"mip/raw_rotate_{angle:03.0f}.png"] = _shown(window, frame, pixel_mm, sides(angle))
+    return pictures
+
+
+def axis_mips(bone_removed: Volume, *, lumen_hu: float, thickness_mm: float = 20.0) -> dict[str, Picture]:
+    """Bone-free MIPs along the three axes, whole and in thick slabs, by path below the result folder."""
+    window, pixel_mm = angiography_window(lumen_hu), pixel_size(bone_removed)
+    pictures = {}
+    for view, edges in EDGES.items():
+        pictures[f"mip/whole_{view}.png"] = _shown(window, whole(bone_removed, view, pixel_mm=pixel_mm), pixel_mm, edges)
+        for centre_mm, flat in slabs(bone_removed, view, thickness_mm=thickness_mm, pixel_mm=pixel_mm):
+            pictures[f"mip/slab_{view}_{centre_mm:04.0f}mm.png"] = _shown(window, flat, pixel_mm, edges)
     return pictures
 
 

@@ -4,8 +4,6 @@ A view from angle 0 looks at the patient from the front, 90 from the patient's l
 to foot; pixels are square.
 """
 
-from typing import Any
-
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +12,7 @@ from inference.volume import Volume
 
 HuPicture = npt.NDArray[np.int16]
 BACKGROUND_HU = -1000
+TILE = 8  # voxels of a slice that are looked at together
 
 
 def angles(views: int) -> list[float]:
@@ -66,14 +65,10 @@ def rotating(volume: Volume, views: list[float], *, above_hu: float, pixel_mm: f
     (500, 3)
     """
     pixel = pixel_mm or pixel_size(volume)
-    z, y, x, value = _gather(volume.array, np.int16(above_hu))
-    _, rows, columns = volume.shape
     _, step_y, step_x = volume.spacing_mm
-    u_mm = ((x - (columns - 1) / 2) * step_x).astype(np.float32)
-    v_mm = ((y - (rows - 1) / 2) * step_y).astype(np.float32)
     radians = np.deg2rad(np.asarray(views, np.float64))
-    out = np.full((len(views), volume.shape[0], _width(volume, pixel)), np.int16(above_hu), np.int16)
-    _splat(z, u_mm, v_mm, value, np.cos(radians), np.sin(radians), step_x, step_y, pixel, np.int16(above_hu), out)
+    out = np.full((len(views), volume.shape[0], view_width(volume, pixel)), np.int16(above_hu), np.int16)
+    _splat(np.ascontiguousarray(volume.array), np.cos(radians), np.sin(radians), step_x, step_y, pixel, np.int16(above_hu), out)
     return [_head_up(frame, volume.spacing_mm[0], pixel) for frame in out]
 
 
@@ -87,7 +82,7 @@ def rotating_dense(volume: Volume, views: list[float], *, pixel_mm: float | None
     _, step_y, step_x = volume.spacing_mm
     out = []
     for view in views:
-        frame = np.empty((volume.shape[0], _width(volume, pixel)), np.int16)
+        frame = np.empty((volume.shape[0], view_width(volume, pixel)), np.int16)
         angle = np.deg2rad(view)
         _cast(array, np.float32(np.cos(angle)), np.float32(np.sin(angle)), step_x, step_y, pixel, frame)
         out.append(_head_up(frame, volume.spacing_mm[0], pixel))
@@ -136,7 +131,8 @@ def slabs(
     return pictures
 
 
-def _width(volume: Volume, pixel_mm: float) -> int:
+def view_width(volume: Volume, pixel_mm: float) -> int:
+    """Columns of a turning view: the diagonal of a slice and a little more."""
     _, height_mm, width_mm = volume.geometry.extent_mm
     return int(np.ceil(np.hypot(height_mm, width_mm) / pixel_mm)) + 2
 
@@ -156,30 +152,73 @@ def _isotropic(flat: npt.NDArray[np.int16], row_mm: float, column_mm: float, pix
     return np.asarray(map_coordinates(flat, np.meshgrid(*at, indexing="ij"), order=1, mode="nearest"), np.int16)
 
 
-def _gather(array: npt.NDArray[np.int16], above: np.int16) -> tuple[npt.NDArray[Any], ...]:
-    index = np.flatnonzero(array.ravel() > above)
-    z, rest = np.divmod(index, array.shape[1] * array.shape[2])
-    y, x = np.divmod(rest, array.shape[2])
-    return z, y, x, array.ravel()[index]
+@numba.njit(cache=True)
+def _gather(plane, dark, first, most, u, v, value, step_y, step_x):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """The voxels of a slice above a threshold, tile by tile: place from the middle, value, largest value of each tile."""
+    rows, columns = plane.shape
+    across = (columns + TILE - 1) // TILE
+    first[:], most[:] = 0, dark
+    for y in range(rows):
+        for x in range(columns):
+            if plane[y, x] > dark:
+                tile = y // TILE * across + x // TILE
+                first[tile + 1] += 1
+                most[tile] = max(most[tile], plane[y, x])
+    for tile in range(most.size):
+        first[tile + 1] += first[tile]
+    place = first[:-1].copy()
+    for y in range(rows):
+        for x in range(columns):
+            if plane[y, x] > dark:
+                tile = y // TILE * across + x // TILE
+                n = place[tile]
+                u[n], v[n] = np.float32((x - (columns - 1) / 2) * step_x), np.float32((y - (rows - 1) / 2) * step_y)
+                value[n] = plane[y, x]
+                place[tile] += 1
 
 
 @numba.njit(parallel=True, fastmath=True, cache=True)
-def _splat(z, u_mm, v_mm, value, cosines, sines, step_x, step_y, pixel, dark, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _splat(array, cosines, sines, step_x, step_y, pixel, dark, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Bright tiles of a slice first: one under whose footprint everything is as bright already has nothing to add."""
+    depth, rows, columns = array.shape
     width = out.shape[2]
     middle = np.float32((width - 1) / 2)
-    for view in numba.prange(out.shape[0]):
-        c, s = np.float32(cosines[view] / pixel), np.float32(sines[view] / pixel)
-        half = np.float32(0.5) * (step_x * abs(c) + step_y * abs(s))
-        frame = out[view]
-        for i in range(z.size):
-            centre = c * u_mm[i] + s * v_mm[i] + middle
-            first, last = int(np.ceil(centre - half - 1)), int(np.floor(centre + half + 1))
-            row, hu = z[i], value[i]
-            for column in range(max(first, 0), min(last, width - 1) + 1):
-                outside = abs(column - centre) - half
-                shown = hu if outside <= 0 else np.int16(dark + (1 - outside) * (hu - dark))
-                if shown > frame[row, column]:
-                    frame[row, column] = shown
+    across = (columns + TILE - 1) // TILE
+    tiles = (rows + TILE - 1) // TILE * across
+    for z in numba.prange(depth):
+        first, most = np.empty(tiles + 1, np.int64), np.empty(tiles, np.int16)
+        u, v, value = np.empty(rows * columns, np.float32), np.empty(rows * columns, np.float32), np.empty(rows * columns, np.int16)
+        _gather(array[z], dark, first, most, u, v, value, step_y, step_x)
+        order = np.argsort(most)
+        for view in range(out.shape[0]):
+            c, s = np.float32(cosines[view] / pixel), np.float32(sines[view] / pixel)
+            half = np.float32(0.5) * (step_x * abs(c) + step_y * abs(s))
+            reach = TILE * half + 1
+            frame = out[view, z]
+            for n in range(tiles - 1, -1, -1):
+                tile = order[n]
+                if most[tile] <= dark:
+                    break
+                tile_u = (tile % across * TILE + (TILE - columns) / 2) * step_x
+                tile_v = (tile // across * TILE + (TILE - rows) / 2) * step_y
+                centre = c * tile_u + s * tile_v + middle
+                covered = True
+                for column in range(max(int(np.floor(centre - reach)), 0), min(int(np.ceil(centre + reach)), width - 1) + 1):
+                    if frame[column] < most[tile]:
+                        covered = False
+                        break
+                if covered:
+                    continue
+                for i in range(first[tile], first[tile + 1]):
+                    hu = value[i]
+                    place = c * u[i] + s * v[i] + middle
+                    low, high = int(np.ceil(place - half - 1)), int(np.floor(place + half + 1))
+                    for column in range(max(low, 0), min(high, width - 1) + 1):
+                        if hu > frame[column]:
+                            outside = abs(column - place) - half
+                            shown = hu if outside <= 0 else np.int16(dark + (1 - outside) * (hu - dark))
+                            if shown > frame[column]:
+                                frame[column] = shown
 
 
 @numba.njit(parallel=True, fastmath=True, cache=True)

@@ -6,10 +6,12 @@ a mask has staircases; how far every voxel is from the surface is kept too, so t
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
 from inference.resample import resample
+from inference.segmentation.filters import at, gaussian_derivatives
 from inference.segmentation.morphology import dilated, distance_to
 from inference.volume import Volume
 
@@ -65,28 +67,63 @@ def surface(
     Surface or None
         None where the mask is empty.
     """
-    from scipy.ndimage import gaussian_filter
-
     if not mask.any():
         return None
     box = _box(mask, margin=[max(2, int(np.ceil(2 * step_mm / spacing))) for spacing in volume.spacing_mm])
     part = volume.array[box]
     region = dilated(mask[box] > 0, 1.01 * max(volume.spacing_mm), volume.spacing_mm)
-    held = np.where(region, np.clip(part, low_hu, 3000), low_hu).astype(np.int16)
+    held: npt.NDArray[np.int16] = np.empty((part.shape[0], part.shape[1], part.shape[2]), np.int16)
+    _hold(part, region, low_hu, held)
     start = (box[0].start, box[1].start, box[2].start)
-    cropped = Volume(held, volume.geometry.crop(start, held.shape))
+    cropped = Volume(held, volume.geometry.crop(start, (held.shape[0], held.shape[1], held.shape[2])))
     cubes = resample(cropped, (step_mm,) * 3)
-    values = cubes.array.astype(np.float32)
-    inside = np.clip((values - low_hu) * (255.0 / (high_hu - low_hu)), 0, 255)
     smooth = max(0.7, 0.55 * max(volume.spacing_mm) / step_mm)
-    field = gaussian_filter(inside, smooth).astype(np.uint8)
-    bright = gaussian_filter(np.clip((values - low_hu) * (255.0 / (bright_hu - low_hu)), 0, 255), 1.0).astype(np.uint8)
-    away = distance_to(field >= LEVEL, (1.0, 1.0, 1.0))
-    distance = np.minimum(away, 255).astype(np.uint8)
+    field = _smoothed(_scaled(cubes.array, low_hu, high_hu), smooth)
+    bright = _smoothed(_scaled(cubes.array, low_hu, bright_hu), 1.0)
+    distance = np.empty(field.shape, np.uint8)
+    _whole_voxels(distance_to(field >= LEVEL, (1.0, 1.0, 1.0)), distance)
     corners = zip(box, cubes.shape, volume.shape, volume.spacing_mm, strict=True)
     # both grids share the corner of the box; the middle of the cubes is half their extent from it
     z, y, x = (side.start * spacing + count * step_mm / 2 - whole * spacing / 2 for side, count, whole, spacing in corners)
     return Surface(field, distance, bright, step_mm, (z, y, x))
+
+
+def _smoothed(values: npt.NDArray[np.float32], sigma: float) -> npt.NDArray[np.uint8]:
+    """Values under a Gaussian, worked out only within its reach of what is not 0."""
+    near = dilated(values > 0, 1.74 * int(4.0 * sigma + 0.5), (1.0, 1.0, 1.0))  # a ball that holds the filter's cube
+    smooth = gaussian_derivatives(values, near, (sigma,) * 3, [(0, 0, 0)], truncate=4.0)
+    return at(near, smooth[:, 0].astype(np.uint8))
+
+
+def _scaled(array: npt.NDArray[np.int16], low_hu: float, high_hu: float) -> npt.NDArray[np.float32]:
+    """HU as 0 at the low value to 255 at the high one."""
+    out = np.empty(array.shape, np.float32)
+    _scale(array, np.float32(low_hu), np.float32(255.0 / (high_hu - low_hu)), out)
+    return out
+
+
+@numba.njit(parallel=True, cache=True)
+def _hold(part, region, low, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for z in numba.prange(out.shape[0]):
+        for y in range(out.shape[1]):
+            for x in range(out.shape[2]):
+                out[z, y, x] = min(max(part[z, y, x], low), 3000) if region[z, y, x] else low
+
+
+@numba.njit(parallel=True, cache=True)
+def _scale(array, low, factor, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for z in numba.prange(out.shape[0]):
+        for y in range(out.shape[1]):
+            for x in range(out.shape[2]):
+                out[z, y, x] = min(max((np.float32(array[z, y, x]) - low) * factor, np.float32(0)), np.float32(255))
+
+
+@numba.njit(parallel=True, cache=True)
+def _whole_voxels(distance, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for z in numba.prange(out.shape[0]):
+        for y in range(out.shape[1]):
+            for x in range(out.shape[2]):
+                out[z, y, x] = np.uint8(min(distance[z, y, x], np.float32(255)))
 
 
 def _box(mask: npt.NDArray[np.uint8], *, margin: list[int]) -> tuple[slice, slice, slice]:

@@ -31,12 +31,15 @@ OWN_REACH_MM = 1.2
 REFERENCE_FROM_MM, REFERENCE_TO_MM = 10.0, 40.0
 """The reference of NASCET is the normal vessel beyond the narrowing; here the median from 10 to 40 mm beyond."""
 
+LEAST_PERCENT = 30.0
+"""Smaller losses of diameter are not told as narrowings: vessels taper and fork. [%]"""
+
 NOTE = "measurement for research; checked on phantoms only; not for diagnosis"
 
 
 @dataclass(frozen=True)
 class Stenosis:
-    """The worst narrowing of a vessel.
+    """A narrowing of a vessel.
 
     Parameters
     ----------
@@ -102,36 +105,65 @@ class LumenProfile:
 
     def stenosis(self) -> Stenosis | None:
         """The place with the greatest loss of diameter against its reference; None for lines too short to have one."""
+        inner, loss, reference = self._losses()
+        if not np.isfinite(loss).any():
+            return None
+        best = int(loss.argmax())
+        return self._narrowing(int(inner[best]), float(loss[best]), *reference[best])
+
+    def narrowings(self, *, least_percent: float = LEAST_PERCENT) -> tuple[Stenosis, ...]:
+        """Every narrowing, in the order along the line: an occlusion hides no second stenosis.
+
+        Parameters
+        ----------
+        least_percent : float
+            Smallest loss of diameter that is told. Two narrowings are two when the vessel widens to within half of that, or
+            to 20 %, of its reference between them. [%]
+        """
+        inner, loss, reference = self._losses()
+        open_again = min(0.2, least_percent / 200.0)
+        found, start = [], 0
+        narrow = np.append(loss > open_again, False)
+        for place in np.flatnonzero(np.diff(narrow.astype(int), prepend=0)):
+            if narrow[place]:
+                start = int(place)
+                continue
+            worst = start + int(loss[start:place].argmax())
+            if 100.0 * loss[worst] >= least_percent:
+                found.append(self._narrowing(int(inner[worst]), float(loss[worst]), *reference[worst]))
+        return tuple(found)
+
+    def _losses(self) -> tuple[Array, Array, Array]:
+        """Places away from the ends, the loss of diameter there (−∞ without a reference), and the references."""
         inner = np.flatnonzero((self.arc_mm >= 4.0) & (self.arc_mm <= self.arc_mm[-1] - 4.0))
         reference = np.array([self.reference_mm(int(place)) for place in inner]).reshape(-1, 2)
         usable = np.isfinite(reference[:, 0]) & (reference[:, 0] > 0.5)
-        if not usable.any():
-            return None
-        loss = np.where(usable, 1.0 - self.diameter_mm[inner] / np.where(usable, reference[:, 0], 1.0), -np.inf)
-        best = int(loss.argmax())
-        place, (middle, spread) = int(inner[best]), reference[best]
+        return inner, np.where(usable, 1.0 - self.diameter_mm[inner] / np.where(usable, reference[:, 0], 1.0), -np.inf), reference
+
+    def _narrowing(self, place: int, loss: float, middle_mm: float, spread_mm: float) -> Stenosis:
         narrow = float(self.diameter_mm[place])
         error = 0.2 * self.voxel_mm
-        share = np.hypot(error / middle, narrow * np.hypot(spread / 2.0, error) / middle**2)
+        share = np.hypot(error / middle_mm, narrow * np.hypot(spread_mm / 2.0, error) / middle_mm**2)
         x, y, z = (round(float(value), 2) for value in self.points_mm[place])
         return Stenosis(
-            percent=round(float(np.clip(100.0 * loss[best], 0.0, 100.0)), 1),
+            percent=round(float(np.clip(100.0 * loss, 0.0, 100.0)), 1),
             uncertainty_percent=round(float(196.0 * share), 1),
             at_mm=round(float(self.arc_mm[place]), 1),
             point_mm=(x, y, z),
             diameter_mm=round(narrow, 2),
-            reference_mm=round(float(middle), 2),
-            occluded=narrow < 0.15 * float(middle),
+            reference_mm=round(float(middle_mm), 2),
+            occluded=narrow < 0.15 * float(middle_mm),
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Curve and worst narrowing, ready for JSON."""
+        """Curve, worst narrowing and all narrowings, ready for JSON."""
         worst = self.stenosis()
         return {
             "name": self.name,
             "arc_mm": self.arc_mm.round(2).tolist(),
             "diameter_mm": self.diameter_mm.round(3).tolist(),
             "stenosis": None if worst is None else worst.__dict__,
+            "narrowings": [narrowing.__dict__ for narrowing in self.narrowings()],
             "note": NOTE,
         }
 

@@ -104,7 +104,7 @@ def write_cpr(
     target.mkdir(parents=True, exist_ok=True)
     window = window_for(volume, list(chosen.values()))
     for name, line in sorted(chosen.items()):
-        own = None if arteries is None else _own(arteries, name, paths)
+        own = None if arteries is None else own_mask(arteries, name, paths=paths)
         profile = lumen_profile(volume, line, own=own, excluded=excluded)
         pictures = cpr_pictures(volume, line, window=window, angles=angles)
         pictures[f"{name}_profile"] = draw_profile(profile)
@@ -115,7 +115,7 @@ def write_cpr(
     return written
 
 
-def _own(arteries: Array, name: str, paths: Mapping[str, Sequence[str]] | None) -> Array:
+def own_mask(arteries: Array, name: str, *, paths: Mapping[str, Sequence[str]] | None = None) -> Array:
     """Mask of the arteries that a vessel is made of."""
     parts = (PATHS if paths is None else paths).get(name, (name,))
     return np.isin(arteries, [NUMBERS[part] for part in parts if part in NUMBERS])
@@ -164,7 +164,7 @@ def _size(line: Centreline, centre: Array, columns: npt.ArrayLike, rows: npt.Arr
 
 
 def draw_profile(profile: LumenProfile, *, size: tuple[int, int] = (640, 240)) -> Picture:
-    """Diameter over length as a picture, with the narrowest point and the words *measurement for research*."""
+    """Diameter over length as a picture, with every narrowing, the narrowest point and the words *measurement for research*."""
     wide, high = size
     sheet = Image.new("L", size, 0)
     pen, left, top, bottom = ImageDraw.Draw(sheet), 44, 30, high - 26
@@ -177,8 +177,12 @@ def draw_profile(profile: LumenProfile, *, size: tuple[int, int] = (640, 240)) -
         pen.text((6, level - 6), f"{tick} mm", fill=150)
     pen.line(list(zip(x.tolist(), y.tolist(), strict=True)), fill=235, width=2)
     pen.text((left, bottom + 8), f"0 to {longest:.0f} mm along {profile.name}", fill=150)
-    worst = profile.stenosis()
+    worst, others = profile.stenosis(), profile.narrowings()
     words = "no narrowing can be measured on so short a line"
+    for narrowing in others:
+        place = int(np.abs(profile.arc_mm - narrowing.at_mm).argmin())
+        pen.ellipse([x[place] - 3, y[place] - 3, x[place] + 3, y[place] + 3], outline=170)
+        pen.text((x[place] + 5, y[place] - 12), "no lumen" if narrowing.occluded else f"{narrowing.percent:.0f} %", fill=170)
     if worst is not None:
         place = int(np.abs(profile.arc_mm - worst.at_mm).argmin())
         pen.ellipse([x[place] - 4, y[place] - 4, x[place] + 4, y[place] + 4], outline=255)

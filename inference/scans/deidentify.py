@@ -13,10 +13,11 @@ from typing import Any
 
 from inference.errors import MissingPart
 from inference.save import save_nifti
+from inference.scans.acquisitions import Acquisitions
 from inference.scans.archive import unpack
 from inference.scans.codes import rejected
 from inference.scans.dicom_slice import age_band, called_projection
-from inference.scans.dose import dose_length_mgy_cm
+from inference.scans.dose import dose_length_mgy_cm, scans_of_exam
 from inference.scans.limits import Limits
 from inference.scans.load import load
 from inference.scans.pseudonyms import keyed_id, keyed_uid, shifted_date
@@ -67,6 +68,9 @@ class Deidentified:
         Images withheld because their pixels may show text, and files that are no images.
     dlp_mgy_cm : float, optional
         Dose-length product that a dose report among the files states. [mGy·cm]
+    scans : int, optional
+        Scans of the exam: as its dose report counts them, or else two and more where their images lie among the files. One scan among the
+        files is no proof that there was no other.
     """
 
     patient: str
@@ -74,6 +78,7 @@ class Deidentified:
     quarantined: int
     left_out: int
     dlp_mgy_cm: float | None = None
+    scans: int | None = None
 
 
 def deidentify(source: str | Path, out: str | Path, *, key: bytes, volume: Volume | None = None) -> Deidentified:
@@ -104,19 +109,26 @@ def deidentify(source: str | Path, out: str | Path, *, key: bytes, volume: Volum
     with tempfile.TemporaryDirectory(prefix="scan-") as scratch:
         written: list[Path] = []
         patients, counts, dose = set(), {"quarantined": 0, "left_out": 0}, None
+        seen, reported = Acquisitions(), None
         for data in _datasets(Path(source), scratch):
             if data is None or "PixelData" not in data:
                 counts["left_out"] += 1
                 dose = dose_length_mgy_cm(data) if data is not None and dose is None else dose
+                reported = scans_of_exam(data) if data is not None and reported is None else reported
             elif may_show_text(data):
                 counts["quarantined"] += 1
             else:
+                seen.add(data)
                 clean = deidentified(data, key=key)
                 patients.add(clean.PatientID)
                 written.append(_write(clean, Path(out)))
     if not written:
         raise rejected("burned_in_text", "every image was withheld because its pixels may show text")
-    return Deidentified(min(patients), tuple(written), counts["quarantined"], counts["left_out"], dose)
+    return Deidentified(min(patients), tuple(written), counts["quarantined"], counts["left_out"], dose, reported or _several(seen.scans()))
+
+
+def _several(scans: int | None) -> int | None:
+    return scans if scans is not None and scans > 1 else None
 
 
 def may_show_text(data: Any) -> bool:

@@ -3,6 +3,9 @@
 Contrast in a wide vessel is even down to the scanner's noise; bone is not, for marrow and cortex mix in every few
 millimetres. That difference, rather than a fixed HU, finds the first certain lumen; every other threshold follows from
 the lumen's own HU, so that a low-kV bolus of 650 HU and a weak one of 220 HU are treated alike.
+
+A head alone has no wide vessel, and its bone has even patches of its own. Where little even lumen is found, or lumen of a rare HU,
+the tubes that stand free in soft tissue decide whether there is contrast, and at what HU.
 """
 
 from dataclasses import dataclass
@@ -10,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from inference.segmentation.morphology import dilated, label
+from inference.segmentation.filters import box_moments
+from inference.segmentation.morphology import Labelled, dilated, eroded, label, largest_around
+from inference.segmentation.tubes import Tubes, extents_mm, free_tubes
 from inference.volume import Volume
 
 FloatArray = npt.NDArray[np.float32]
@@ -49,6 +54,16 @@ class LumenSettings:
         Lumen brighter than this is rare, and must have ten times the least volume. [HU]
     most_planar, most_planar_bright : float
         Largest share of sheets that lumen may have, up to that HU and above it.
+    wide_ml : float
+        So much certain lumen of usual HU is believed without free tubes. [ml]
+    whole_ml : float
+        In fields with less body than this there is no room for tubes, and what is even is believed. [ml]
+    least_tubes_mm : float
+        Least length of free tubes alike in an enhanced scan, or of even lumen. [mm]
+    head_ml : float
+        In fields with less body than this the least length is less in proportion. [ml]
+    least_wide_mm : float
+        Pieces of even lumen shorter than this do not count towards it; even patches of bone reached 50 mm. [mm]
     """
 
     least_hu: float = 150.0
@@ -65,6 +80,11 @@ class LumenSettings:
     usual_hu: float = 600.0
     most_planar: float = 0.5
     most_planar_bright: float = 0.2
+    wide_ml: float = 15.0
+    whole_ml: float = 500.0
+    least_tubes_mm: float = 180.0
+    head_ml: float = 1500.0
+    least_wide_mm: float = 80.0
 
 
 @dataclass(frozen=True)
@@ -87,6 +107,8 @@ class Lumen:
         Volume of `certain`. [ml]
     enhanced : bool
         Whether there is enough certain lumen to call the scan enhanced.
+    wide : bool
+        Whether that was told by wide vessels rather than by free tubes.
     """
 
     noise_hu: float
@@ -96,28 +118,30 @@ class Lumen:
     certain: BoolMask
     volume_ml: float
     enhanced: bool
+    wide: bool = True
 
 
 def local_statistics(array: FloatArray, *, size: int = 3) -> tuple[FloatArray, FloatArray]:
     """Mean and standard deviation in a cube of `size` voxels around every voxel."""
-    from scipy.ndimage import uniform_filter
-
-    mean = uniform_filter(array, size, mode="nearest")
-    spread = uniform_filter(array * array, size, mode="nearest")
-    spread -= mean * mean
-    np.maximum(spread, 0, out=spread)
-    return mean, np.sqrt(spread, out=spread)
+    return box_moments(array, size)
 
 
 def measure_lumen(
-    mean: FloatArray, spread: FloatArray, *, spacing_mm: tuple[float, float, float], settings: LumenSettings | None = None
+    array: FloatArray,
+    mean: FloatArray,
+    spread: FloatArray,
+    *,
+    spacing_mm: tuple[float, float, float],
+    settings: LumenSettings | None = None,
 ) -> Lumen:
     """Find the HU of the contrast and the voxels that are certainly lumen.
 
     Parameters
     ----------
+    array : numpy.ndarray
+        The scan, float32 (z, y, x). [HU]
     mean, spread : numpy.ndarray
-        Local mean and standard deviation, from `local_statistics`. [HU]
+        Its local mean and standard deviation, from `local_statistics`. [HU]
     spacing_mm : tuple of float
         (z, y, x). [mm]
     settings : LumenSettings, optional
@@ -133,23 +157,79 @@ def measure_lumen(
     even = np.maximum(settings.evenness * noise, settings.evenness_share * (mean - SOFT_TISSUE_HU))
     allowed = (spread < even) & (mean > settings.least_hu) & (mean < settings.most_hu)
     voxel_ml = float(np.prod(spacing_mm)) / 1000.0
+    peaks = _peaks(mean[allowed], least_voxels=settings.least_volume_ml / voxel_ml)
+    best = _best(peaks, allowed, mean, noise, spacing_mm, settings)
+    if best is not None and best.hu <= settings.usual_hu and best.volume_ml >= settings.wide_ml:
+        return best
+    body_ml = np.count_nonzero(mean > -300) * voxel_ml
+    if body_ml >= settings.whole_ml:
+        least_mm = settings.least_tubes_mm * min(1.0, body_ml / settings.head_ml)
+        tubes = free_tubes(array, spacing_mm)
+        known = tubes.length_mm >= least_mm
+        by_tubes = _from_tubes(tubes, peaks, allowed, mean, noise, spacing_mm, settings) if known else None
+        best = by_tubes or _if_long(best, spacing_mm, settings, least_mm=least_mm)
+    return best or Lumen(noise, 0.0, 200.0, 300.0, np.zeros(mean.shape, bool), 0.0, enhanced=False, wide=False)
+
+
+def _if_long(lumen: Lumen | None, spacing_mm: tuple[float, float, float], settings: LumenSettings, *, least_mm: float) -> Lumen | None:
+    """Even lumen if it is as long as carotids in a neck, which are too wide for free tubes; even patches of bone are short."""
+    if lumen is None or lumen.hu > settings.usual_hu:
+        return None
+    extent = extents_mm(label(lumen.certain, connectivity=26), spacing_mm)
+    return lumen if extent[extent >= settings.least_wide_mm].sum() >= least_mm else None
+
+
+def _best(
+    peaks: list[float], allowed: BoolMask, mean: FloatArray, noise: float, spacing_mm: tuple[float, float, float], settings: LumenSettings
+) -> Lumen | None:
+    """The most convincing of the HU that many even voxels share."""
+    voxel_ml = float(np.prod(spacing_mm)) / 1000.0
     best, best_score = None, 0.0
-    for hu in _peaks(mean[allowed], least_voxels=settings.least_volume_ml / voxel_ml):
+    for hu in peaks:
         contrast = hu - SOFT_TISSUE_HU
-        certain = allowed & (mean > SOFT_TISSUE_HU + 0.6 * contrast) & (mean < hu + 0.35 * contrast)
-        certain = _free_standing(certain, mean > SOFT_TISSUE_HU + 0.5 * contrast, spacing_mm, settings)
-        volume_ml = float(np.count_nonzero(certain)) * voxel_ml
-        alike_ml = float(np.count_nonzero(certain & (np.abs(mean - hu) < 0.12 * contrast + 10.0))) * voxel_ml
+        lumen = _lumen(hu, _even_lumen(hu, allowed, mean, spacing_mm, settings), noise, voxel_ml, settings)
+        alike_ml = float(np.count_nonzero(lumen.certain & (np.abs(mean - hu) < 0.12 * contrast + 10.0))) * voxel_ml
         # the bolus is in the arteries: organs and slow veins are larger, but darker
         score = alike_ml * contrast**2
         enough = settings.least_volume_ml * (10.0 if hu > settings.usual_hu else 1.0)
-        if volume_ml >= enough and score > best_score and _no_sheet(certain, mean, hu, spacing_mm, settings):
-            lower = max(settings.least_lower_hu, SOFT_TISSUE_HU + settings.lower_share * contrast)
-            ceiling = hu + max(200.0, settings.ceiling_share * contrast)
-            best, best_score = Lumen(noise, hu, lower, ceiling, certain, volume_ml, True), score
-    if best is not None:
-        return best
-    return Lumen(noise, 0.0, 200.0, 300.0, np.zeros(mean.shape, bool), 0.0, False)
+        if lumen.volume_ml >= enough and score > best_score and _no_sheet(lumen.certain, mean, hu, spacing_mm, settings):
+            best, best_score = lumen, score
+    return best
+
+
+def _from_tubes(
+    tubes: Tubes,
+    peaks: list[float],
+    allowed: BoolMask,
+    mean: FloatArray,
+    noise: float,
+    spacing_mm: tuple[float, float, float],
+    settings: LumenSettings,
+) -> Lumen:
+    """Lumen of the HU of free tubes, or of the brighter peak of wider vessels next to it."""
+    contrast = tubes.hu - SOFT_TISSUE_HU
+    near = [hu for hu in peaks if 0.85 < (hu - SOFT_TISSUE_HU) / contrast < 1.35]
+    best = _best(near, allowed, mean, noise, spacing_mm, settings)
+    hu = best.hu if best is not None else tubes.hu
+    even = best.certain if best is not None else _even_lumen(hu, allowed, mean, spacing_mm, settings)
+    return _lumen(hu, even | tubes.mask, noise, float(np.prod(spacing_mm)) / 1000.0, settings, wide=False)
+
+
+def _even_lumen(
+    hu: float, allowed: BoolMask, mean: FloatArray, spacing_mm: tuple[float, float, float], settings: LumenSettings
+) -> BoolMask:
+    """Even voxels of about that HU in bodies that stand free."""
+    contrast = hu - SOFT_TISSUE_HU
+    certain = allowed & (mean > SOFT_TISSUE_HU + 0.6 * contrast) & (mean < hu + 0.35 * contrast)
+    return _free_standing(certain, mean > SOFT_TISSUE_HU + 0.5 * contrast, spacing_mm, settings)
+
+
+def _lumen(hu: float, certain: BoolMask, noise: float, voxel_ml: float, settings: LumenSettings, *, wide: bool = True) -> Lumen:
+    """Thresholds that follow from the lumen's HU."""
+    contrast = hu - SOFT_TISSUE_HU
+    lower = max(settings.least_lower_hu, SOFT_TISSUE_HU + settings.lower_share * contrast)
+    ceiling = hu + max(200.0, settings.ceiling_share * contrast)
+    return Lumen(noise, hu, lower, ceiling, certain, float(np.count_nonzero(certain)) * voxel_ml, True, wide)
 
 
 def noise_of(volume: Volume, *, planes: int = 24) -> float:
@@ -231,19 +311,25 @@ def planar_share(mask: BoolMask, spacing_mm: tuple[float, float, float], *, sigm
 
 def _free_standing(mask: BoolMask, bright: BoolMask, spacing_mm: tuple[float, float, float], settings: LumenSettings) -> BoolMask:
     """Drop specks, components metres long for their width (a skull), and those in bright surroundings (patches in bone)."""
-    import edt
-    from scipy.ndimage import maximum_filter
-
     parts = label(mask, connectivity=6)
     volume_mm3 = parts.counts * float(np.prod(spacing_mm))
-    radius = edt.edt(mask, anisotropy=spacing_mm, black_border=False, parallel=0)
-    length_mm = volume_mm3 / (np.pi * np.maximum(parts.most(radius), 0.1) ** 2)
     # certain lumen ends short of the wall by the window and the blur; the shell lies outside the wall
     inner = max(2, round(2.2 / min(spacing_mm)))
     outer = inner + max(2, round(1.5 / min(spacing_mm)))
-    near, far = (maximum_filter(parts.labels, 2 * reach + 1) for reach in (inner, outer))
-    shell = np.where(near == 0, far, 0)
-    around = np.bincount(shell.ravel(), minlength=parts.counts.size)
-    bright_around = np.bincount(shell[bright], minlength=parts.counts.size) / np.maximum(around, 1)
-    keep = (length_mm < settings.plate_length_mm) & (volume_mm3 > 3.0) & (bright_around < settings.most_bright_around)
-    return parts.choose(keep)
+    shell = largest_around(parts.labels, outer)
+    shell[largest_around(parts.labels, inner) > 0] = 0
+    bright_around = Labelled.of(shell, parts.counts.size - 1).share(bright)
+    keep = (volume_mm3 > 3.0) & (bright_around < settings.most_bright_around)
+    return parts.choose(keep & ~_plates(parts, mask, volume_mm3, spacing_mm, settings))
+
+
+def _plates(
+    parts: Labelled, mask: BoolMask, volume_mm3: npt.NDArray[np.floating], spacing_mm: tuple[float, float, float], settings: LumenSettings
+) -> npt.NDArray[np.bool_]:
+    """Which components are too long for their width: nowhere deep enough to hold their volume in the length allowed."""
+    depth_mm = np.sqrt(volume_mm3 / (np.pi * settings.plate_length_mm))
+    found = np.zeros(volume_mm3.size, bool)
+    for part in np.flatnonzero(depth_mm >= max(0.1, min(spacing_mm))):  # every voxel is as deep as a voxel
+        if part > 0:
+            found[part] = not (parts.labels[eroded(mask, float(depth_mm[part]), spacing_mm)] == part).any()
+    return found

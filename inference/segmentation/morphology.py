@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
+from inference.segmentation.packed import MOST_REACH, complement, grown, pack, reach_voxels, unpack
+
 BoolMask = npt.NDArray[np.bool_]
 Spacing = tuple[float, float, float]
+MANY_LABELS = 200_000  # more than this are counted one by one: sixteen counters for each would cost more
 
 
 def distance_to(mask: BoolMask, spacing_mm: Spacing) -> npt.NDArray[np.float32]:
@@ -26,20 +30,30 @@ def distance_to(mask: BoolMask, spacing_mm: Spacing) -> npt.NDArray[np.float32]:
 
 def dilated(mask: BoolMask, radius_mm: float, spacing_mm: Spacing) -> BoolMask:
     """Every voxel within a distance of the mask."""
-    return np.asarray(distance_to(mask, spacing_mm) <= radius_mm)
+    if reach_voxels(radius_mm, spacing_mm) > MOST_REACH:
+        return np.asarray(distance_to(mask, spacing_mm) <= radius_mm)
+    return unpack(grown(pack(mask), mask.shape[2], radius_mm, spacing_mm), mask.shape[2])
 
 
 def eroded(mask: BoolMask, radius_mm: float, spacing_mm: Spacing) -> BoolMask:
     """Every voxel of the mask farther than a distance from its outside; the edge of the array is not outside."""
-    return np.asarray(distance_to(~mask, spacing_mm) > radius_mm)
+    if reach_voxels(radius_mm, spacing_mm) > MOST_REACH:
+        return np.asarray(distance_to(~mask, spacing_mm) > radius_mm)
+    width = mask.shape[2]
+    outside = grown(complement(pack(mask), width), width, radius_mm, spacing_mm)
+    return unpack(complement(outside, width), width)
 
 
 def closed(mask: BoolMask, radius_mm: float, spacing_mm: Spacing) -> BoolMask:
     """Fill gaps and holes narrower than twice the radius."""
     pad = [(int(radius_mm / step) + 2,) * 2 for step in spacing_mm]
     inner = tuple(slice(before, -after) for before, after in pad)
-    grown = dilated(np.pad(mask, pad), radius_mm, spacing_mm)
-    return np.ascontiguousarray(eroded(grown, radius_mm, spacing_mm)[inner])
+    padded = np.pad(mask, pad)
+    if reach_voxels(radius_mm, spacing_mm) > MOST_REACH:
+        return np.ascontiguousarray(eroded(dilated(padded, radius_mm, spacing_mm), radius_mm, spacing_mm)[inner])
+    width = padded.shape[2]
+    outside = complement(grown(pack(padded), width, radius_mm, spacing_mm), width)
+    return np.ascontiguousarray(unpack(complement(grown(outside, width, radius_mm, spacing_mm), width), width)[inner])
 
 
 @dataclass(frozen=True)
@@ -58,34 +72,133 @@ class Labelled:
     labels: npt.NDArray[np.uint32]
     counts: npt.NDArray[np.int64]
 
+    @classmethod
+    def of(cls, labels: npt.NDArray[np.uint32], count: int) -> "Labelled":
+        """Labels from 1 to `count`, counted."""
+        counts = _count_inside(labels, np.broadcast_to(np.True_, labels.shape), count + 1)
+        counts[0] = labels.size - counts[1:].sum()
+        return cls(labels, counts)
+
     def share(self, mask: BoolMask) -> npt.NDArray[np.float64]:
         """Share of each component's voxels that lie in a mask."""
-        inside = np.bincount(self.labels[mask], minlength=self.counts.size)
+        inside = _count_inside(self.labels, mask, self.counts.size)
+        inside[0] = np.count_nonzero(mask) - inside[1:].sum()
         return np.asarray(inside / np.maximum(self.counts, 1))
 
     def mean(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """Mean value in each component."""
-        some = self.labels > 0
-        total = np.bincount(self.labels[some], weights=values[some], minlength=self.counts.size)
-        return np.asarray(total / np.maximum(self.counts, 1))
+        return np.asarray(_sums(self.labels, values, self.counts.size) / np.maximum(self.counts, 1))
 
     def most(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """Largest value in each component."""
-        largest = np.zeros(self.counts.size)
-        some = self.labels > 0
-        np.maximum.at(largest, self.labels[some], values[some])
-        return largest
+        return np.asarray(_largest(self.labels, values, self.counts.size))
 
     def choose(self, wanted: npt.NDArray[np.bool_]) -> BoolMask:
         """The components for which `wanted` is true, never the background."""
         table = np.array(wanted, bool)
         table[0] = False
-        return np.asarray(table[self.labels])
+        out = np.zeros(self.labels.shape, bool)
+        _choose(self.labels, table, out)
+        return out
 
 
 def label(mask: BoolMask, *, connectivity: int) -> Labelled:
     """Connected components under 6, 18 or 26 neighbours."""
     import cc3d
 
-    labels = np.asarray(cc3d.connected_components(mask.astype(np.uint8), connectivity=connectivity))
-    return Labelled(labels, np.bincount(labels.ravel(), minlength=1))
+    labels, count = cc3d.connected_components(np.ascontiguousarray(mask, np.uint8), connectivity=connectivity, return_N=True)
+    return Labelled.of(labels, int(count))
+
+
+def largest_around(labels: npt.NDArray[np.uint32], reach: int) -> npt.NDArray[np.uint32]:
+    """The largest label in the cube that reaches so many voxels to every side; the cost is that of the labelled rows.
+
+    Examples
+    --------
+    >>> largest_around(np.array([[[0, 0, 0, 7, 0]]], np.uint32), 2).tolist()
+    [[[0, 7, 7, 7, 7]]]
+    """
+    out = np.zeros_like(labels)
+    _largest_around(labels, reach, out)
+    return out
+
+
+@numba.njit(parallel=True, cache=True)
+def _planes(labels, mask, size):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Voxels of each label inside a mask, a plane at a time."""
+    parts = min(16, labels.shape[0])
+    found = np.zeros((parts, size), np.int64)
+    for part in numba.prange(parts):
+        for z in range(part * labels.shape[0] // parts, (part + 1) * labels.shape[0] // parts):
+            for y in range(labels.shape[1]):
+                for x in range(labels.shape[2]):
+                    if labels[z, y, x] and mask[z, y, x]:
+                        found[part, labels[z, y, x]] += 1
+    return found
+
+
+@numba.njit(cache=True)
+def _sums(labels, values, size):  # type: ignore[no-untyped-def]  # pragma: no cover
+    total = np.zeros(size, np.float64)
+    for z in range(labels.shape[0]):
+        for y in range(labels.shape[1]):
+            for x in range(labels.shape[2]):
+                if labels[z, y, x]:
+                    total[labels[z, y, x]] += values[z, y, x]
+    return total
+
+
+@numba.njit(cache=True)
+def _largest(labels, values, size):  # type: ignore[no-untyped-def]  # pragma: no cover
+    found = np.zeros(size, np.float64)
+    for z in range(labels.shape[0]):
+        for y in range(labels.shape[1]):
+            for x in range(labels.shape[2]):
+                if labels[z, y, x]:
+                    found[labels[z, y, x]] = max(found[labels[z, y, x]], values[z, y, x])
+    return found
+
+
+@numba.njit(parallel=True, cache=True)
+def _choose(labels, table, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for z in numba.prange(labels.shape[0]):
+        for y in range(labels.shape[1]):
+            for x in range(labels.shape[2]):
+                if labels[z, y, x]:
+                    out[z, y, x] = table[labels[z, y, x]]
+
+
+@numba.njit(parallel=True, cache=True)
+def _largest_around(labels, reach, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    depth, rows, columns = labels.shape
+    along = np.zeros_like(labels)
+    across = np.zeros_like(labels)
+    some_row = np.zeros((depth, rows), np.bool_)
+    some_plane = np.zeros((depth, rows), np.bool_)
+    for z in numba.prange(depth):
+        for y in range(rows):
+            for x in range(columns):
+                value = labels[z, y, x]
+                if value:
+                    some_row[z, y] = True
+                    for i in range(max(0, x - reach), min(columns, x + reach + 1)):
+                        along[z, y, i] = max(along[z, y, i], value)
+    for z in numba.prange(depth):
+        for y in range(rows):
+            for j in range(max(0, y - reach), min(rows, y + reach + 1)):
+                if some_row[z, j]:
+                    some_plane[z, y] = True
+                    for x in range(columns):
+                        across[z, y, x] = max(across[z, y, x], along[z, j, x])
+    for z in numba.prange(depth):
+        for k in range(max(0, z - reach), min(depth, z + reach + 1)):
+            for y in range(rows):
+                if some_plane[k, y]:
+                    for x in range(columns):
+                        out[z, y, x] = max(out[z, y, x], across[k, y, x])
+
+
+def _count_inside(labels: npt.NDArray[np.uint32], mask: BoolMask, size: int) -> npt.NDArray[np.int64]:
+    if size > MANY_LABELS:
+        return np.bincount(labels[mask], minlength=size)
+    return np.asarray(_planes(labels, mask, size).sum(axis=0))

@@ -1,21 +1,25 @@
 """The network's answer joined with rules: edges from HU, a ceiling from the lumen's own contrast, rims, wall calcium, specks."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from inference.beside import Beside
 from inference.network.engine import BONE, VEIN, VESSEL
 from inference.network.evidence import ScanEvidence
-from inference.network.lookup import DENSE, HARD_BONE, LUMEN, RIM, EdgeRules, decide, edge_map
+from inference.network.lookup import DENSE, HARD_BONE, SOFT_TISSUE_HU, EdgeRules, decide, edge_map, settle, touched
 from inference.network.models import Model, open_model
 from inference.resample import nearest
+from inference.segmentation.filters import box_mean
+from inference.segmentation.morphology import dilated, label
 from inference.segmentation.result import Mask, Segmentation
 from inference.volume import Volume
 
+ROOM_BYTES = 24  # for every voxel of the scan, when network and threshold method run side by side
 BoolMask = npt.NDArray[np.bool_]
 
 
@@ -33,22 +37,37 @@ class NetworkSettings:
         Vessel components smaller than this are removed. [mm³]
     wall_mm3 : float
         Calcium and metal in pieces up to this size that touch lumen stay with the vessel. [mm³]
+    island_mm3, island_share, island_reach_mm : float
+        A piece of vessel up to this size, of which more than this share lies within this reach of bone, is marrow or a cell of that
+        bone: a vessel that runs through bone goes on outside. [mm³, mm]
     join_threshold : bool
         Whether the threshold method is asked too, where it finds the scan enhanced.
-    least_added : int
-        Vessel evidence, 0 to 255, from which the network adds a voxel that the threshold method left out. What that method
-        calls bone stays bone.
+    most_apart : float
+        The threshold method is not believed where its lumen and the network's, above soft tissue, differ by more than this factor:
+        beside a weak bolus it takes bone for lumen, and lumen for bone.
     veto_share : float
-        The network vetoes a vessel voxel of the threshold method when vessel has less than this share of vessel and bone.
+        The network vetoes a vessel voxel of the threshold method when vessel has less than this share of vessel and bone; near
+        lumen that the network sees, its edge holds for that method's voxels too. What that method calls bone stays bone.
+    certain_mm3 : float
+        Pieces of the network's vessel from this size on stay vessel even where the threshold method calls them bone: it takes whole
+        veins, dimmer than arteries, for bone. [mm³]
+    most_unseen_ml : float
+        More certain lumen than this in a scan that the threshold method finds without contrast is not lumen, for that method knows wide
+        vessels: such a scan is called unenhanced. [ml]
     """
 
     edge: EdgeRules = field(default_factory=EdgeRules)
     least_lumen_ml: float = 0.3
     speck_mm3: float = 25.0
     wall_mm3: float = 800.0
+    island_mm3: float = 3000.0
+    island_share: float = 0.35
+    island_reach_mm: float = 0.9
     join_threshold: bool = True
-    least_added: int = 130
-    veto_share: float = 0.01
+    most_apart: float = 1.3
+    veto_share: float = 0.1
+    certain_mm3: float = 3000.0
+    most_unseen_ml: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -90,28 +109,38 @@ def segment_network(
     Segmentation
         `notes` holds model, engine, share of the volume the fine network saw, contrast and thresholds.
     """
+    from inference.segmentation.threshold import segment_threshold
+
     settings, step = settings or NetworkSettings(), progress or (lambda text: None)
     opened = open_model(model) if model is None or isinstance(model, (str, Path)) else model
     step("network")
-    evidence = opened.evidence(volume, device=device, threads=threads, report=step)
-    contrast = measure_contrast(evidence, least_ml=settings.least_lumen_ml)
-    step("edges")
-    array = np.ascontiguousarray(volume.array, np.int16)
-    edges = edge_map(evidence.hu, evidence.maps[VESSEL], settings.edge)
-    decided = decide(array, evidence.maps, edges, ceiling_hu=contrast.ceiling_hu, rules=settings.edge)
-    step("clean-up")
-    vessel, bone = _clean(decided, float(np.prod(volume.spacing_mm)), settings)
-    joined = False
-    if settings.join_threshold and contrast.enhanced:
-        step("threshold method")
-        vessel, bone, joined = _join(volume, vessel, bone, evidence, settings)
+    with Beside(room_bytes=ROOM_BYTES * volume.array.size) as beside:
+        if beside.short_of_memory:
+            step("memory is short: the threshold method first, the network after it")
+        rival = beside.start(segment_threshold, volume) if settings.join_threshold else None
+        evidence = opened.evidence(volume, device=device, threads=threads, report=step)
+        contrast = measure_contrast(evidence, least_ml=settings.least_lumen_ml)
+        step("edges")
+        array = np.ascontiguousarray(volume.array, np.int16)
+        edges = edge_map(evidence.hu, evidence.maps[VESSEL], settings.edge)
+        decided = decide(array, evidence.maps, edges, ceiling_hu=contrast.ceiling_hu, rules=settings.edge)
+        step("clean-up")
+        vessel, bone = _clean(decided, volume.spacing_mm, settings)
+        asked = rival() if rival else None
+    if asked is not None and not asked.notes.get("enhanced") and contrast.volume_ml > settings.most_unseen_ml:
+        contrast = replace(contrast, enhanced=False)
+        vessel, bone = np.zeros_like(vessel), vessel | bone
+    believed = _believed(asked, contrast, settings)
+    if believed is not None:
+        doubtful = _doubtful_bone(believed, vessel, volume.spacing_mm, settings)
+        settle(array, (vessel, bone), (believed.vessel, doubtful), evidence.maps, edges, veto_share=settings.veto_share)
     veins = _veins(vessel, evidence)
     notes: dict[str, Any] = {
         "method": "network",
         "model": {"name": opened.name, "version": opened.version, "sha256": opened.sha256},
         "engine": evidence.engine,
         "device": "cuda" if "cuda" in evidence.engine else "cpu",
-        "joined_with_threshold": joined,
+        "joined_with_threshold": believed is not None,
         "share_seen": round(evidence.seen, 4),
         **asdict(contrast),
         **asdict(settings),
@@ -120,75 +149,80 @@ def segment_network(
 
 
 def measure_contrast(evidence: ScanEvidence, *, least_ml: float = 0.3) -> Contrast:
-    """The lumen's own HU, and from it the HU that is too dense for lumen: a low-kV bolus passes 650 HU."""
-    certain = evidence.hu[evidence.maps[VESSEL] >= 217]
-    volume_ml = certain.size * evidence.geometry.voxel_ml
+    """The lumen's own HU, and from it the HU that is too dense for lumen: a low-kV bolus passes 650 HU.
+
+    How far lumens of a scan differ is measured where they lie free, for dense bone that the network takes for lumen would lift the
+    ceiling that is there to give it back.
+    """
+    certain = np.argwhere(evidence.maps[VESSEL] >= 217)
+    values = evidence.hu[tuple(certain.T)].astype(float)
+    volume_ml = values.size * evidence.geometry.voxel_ml
     if volume_ml < least_ml:
         return Contrast(0.0, 650.0, volume_ml, False)
-    bright = certain[certain >= np.percentile(certain, 20)].astype(float)
-    lumen = float(np.median(bright))
-    spread = float(np.percentile(bright, 95)) - lumen
+    lumen = float(np.median(values[values >= np.percentile(values, 20)]))
+    free = values[_free_of_bone(evidence.maps[BONE], certain)]
+    typical = free if free.size * evidence.geometry.voxel_ml >= least_ml else values
+    spread = float(np.percentile(typical[typical >= np.percentile(typical, 20)], 95)) - lumen
     return Contrast(lumen, lumen + max(200.0, 0.5 * (lumen - 50), 2 * spread), volume_ml, lumen > 110)
 
 
-def _clean(decided: npt.NDArray[np.uint8], voxel_mm3: float, settings: NetworkSettings) -> tuple[Mask, Mask]:
-    """Give rims and wall calcium to the lumen they touch, drop specks."""
-    import cc3d
+def _free_of_bone(bone: npt.NDArray[np.uint8], index: npt.NDArray[np.int64], reach: int = 3) -> npt.NDArray[np.bool_]:
+    """Which voxels have hardly any bone evidence at them and `reach` voxels away along each axis."""
+    free: npt.NDArray[np.bool_] = bone[tuple(index.T)] < 40
+    for axis in range(3):
+        for step in (-reach, reach):
+            beside = index.copy()
+            beside[:, axis] = np.clip(beside[:, axis] + step, 0, bone.shape[axis] - 1)
+            free &= bone[tuple(beside.T)] < 40
+    return free
 
-    lumen = decided == LUMEN
-    touching = _grown(lumen)
-    lumen |= (decided == RIM) & touching
+
+def _clean(decided: npt.NDArray[np.uint8], spacing_mm: tuple[float, float, float], settings: NetworkSettings) -> tuple[Mask, Mask]:
+    """Give rims and wall calcium to the lumen they touch, drop specks, give islands in bone back to it."""
+    voxel_mm3 = float(np.prod(spacing_mm))
+    lumen, touching = touched(decided)
     dense = decided == DENSE
     wall = np.zeros_like(lumen)
     if dense.any():
-        labels = cc3d.connected_components(dense, connectivity=26)
-        counts = np.bincount(labels.ravel())
-        touched = np.bincount(labels[dense & touching], minlength=counts.size) > 0
-        keep = touched & (counts * voxel_mm3 <= settings.wall_mm3)
-        keep[0] = False
-        wall = keep[labels]
-    vessel = lumen | wall
+        parts = label(dense, connectivity=26)
+        wall = parts.choose((parts.share(touching) > 0) & (parts.counts * voxel_mm3 <= settings.wall_mm3))
+    vessel, bone = lumen | wall, (decided == HARD_BONE) | (dense & ~wall)
     if vessel.any():
-        labels = cc3d.connected_components(vessel, connectivity=26)
-        keep = np.bincount(labels.ravel()) * voxel_mm3 >= settings.speck_mm3
-        keep[0] = False
-        vessel = keep[labels]
-    bone = ((decided == HARD_BONE) | (dense & ~wall)) & ~vessel
-    return vessel.astype(np.uint8), bone.astype(np.uint8)
+        parts = label(vessel, connectivity=26)
+        size_mm3 = parts.counts * voxel_mm3
+        beside = parts.share(dilated(bone, settings.island_reach_mm, spacing_mm)) > settings.island_share if bone.any() else size_mm3 < 0
+        island = beside & (size_mm3 <= settings.island_mm3)
+        bone |= parts.choose(island)
+        vessel = parts.choose(~island & (size_mm3 >= settings.speck_mm3))
+    return vessel.astype(np.uint8), (bone & ~vessel).astype(np.uint8)
 
 
-def _join(volume: Volume, vessel: Mask, bone: Mask, evidence: ScanEvidence, settings: NetworkSettings) -> tuple[Mask, Mask, bool]:
-    """Settle what network and threshold method see differently; unchanged where the latter finds no contrast."""
-    from inference.segmentation.threshold import segment_threshold
+def _doubtful_bone(rival: Segmentation, vessel: Mask, spacing_mm: tuple[float, float, float], settings: NetworkSettings) -> Mask:
+    """The threshold method's bone without the large pieces that the network sees as vessel.
 
-    rival = segment_threshold(volume)
-    if not rival.notes.get("enhanced"):
-        return vessel, bone, False
-    share = nearest(evidence.maps[VESSEL], volume.shape)
-    rival_bone = rival.bone > 0
-    vetoed = share < settings.veto_share * (share.astype(np.uint16) + nearest(evidence.maps[BONE], volume.shape))
-    doubtful = (vessel > 0) & (rival_bone | (share <= settings.least_added))
-    joined = ((vessel > 0) & ~doubtful) | ((rival.vessel > 0) & ~vetoed)
-    doubtful &= rival_bone
-    return joined.astype(np.uint8), (((bone > 0) | doubtful) & ~joined).astype(np.uint8), True
+    None of it where that method had to tell the contrast by thin tubes: then it takes too much of the arteries beside bone for bone.
+    """
+    bone = rival.bone
+    if not rival.notes.get("wide", True):
+        return np.zeros_like(bone)
+    both = (bone > 0) & (vessel > 0)
+    if not both.any():
+        return bone
+    parts = label(both, connectivity=26)
+    return bone & ~parts.choose(parts.counts * float(np.prod(spacing_mm)) >= settings.certain_mm3)
 
 
-def _grown(mask: BoolMask) -> BoolMask:
-    """One voxel further along every axis."""
-    grown = mask.copy()
-    for axis in range(3):
-        ahead, behind = [slice(None)] * 3, [slice(None)] * 3
-        ahead[axis], behind[axis] = slice(1, None), slice(None, -1)
-        grown[tuple(ahead)] |= mask[tuple(behind)]
-        grown[tuple(behind)] |= mask[tuple(ahead)]
-    return grown
+def _believed(rival: Segmentation | None, contrast: Contrast, settings: NetworkSettings) -> Segmentation | None:
+    """What the threshold method found, if both find contrast and it means the lumen that the network sees."""
+    if rival is None or not contrast.enhanced or not rival.notes.get("enhanced"):
+        return None
+    apart = (float(rival.notes["lumen_hu"]) - SOFT_TISSUE_HU) / (contrast.lumen_hu - SOFT_TISSUE_HU)
+    return rival if 1 / settings.most_apart <= apart <= settings.most_apart else None
 
 
 def _veins(vessel: Mask, evidence: ScanEvidence) -> Mask:
     """The venous part: the side that most of the lumen within a few millimetres is on."""
-    from scipy.ndimage import uniform_filter
-
     weight = evidence.maps[VESSEL].astype(np.float32)
-    side = uniform_filter(weight * (evidence.maps[VEIN].astype(np.float32) - 127.5), 9)
+    side = box_mean(weight * (evidence.maps[VEIN].astype(np.float32) - 127.5), 9)
     venous = (side > 0).astype(np.uint8)
     return vessel & nearest(venous, vessel.shape)

@@ -21,10 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.resample import nearest, resample
+from inference.segmentation.filters import at, box_mean, gaussian_derivatives
+from inference.segmentation.flooding import flood
 from inference.segmentation.lumen import BoolMask, FloatArray, Lumen, LumenSettings, local_statistics, measure_lumen
 from inference.segmentation.morphology import Labelled, closed, dilated, distance_to, eroded, label
 from inference.segmentation.result import Segmentation
 from inference.segmentation.ridges import narrow_lumen
+from inference.segmentation.tubes import TubeSettings
 from inference.volume import Volume
 
 Spacing = tuple[float, float, float]
@@ -53,6 +56,8 @@ class ThresholdSettings:
         Marrow is found by closing bone with this radius. [mm]
     least_vessel_mm3 : float
         Vessel components smaller than this are specks. [mm³]
+    least_certain : float
+        Least share of certain lumen in a piece of vessel, where no wide vessel told what lumen is.
     stray_share : float
         Pieces that no seed reaches are vessel from this share of the lumen's contrast on.
     """
@@ -66,6 +71,7 @@ class ThresholdSettings:
     bulk_radius_mm: float = 3.0
     hull_radius_mm: float = 2.0
     least_vessel_mm3: float = 25.0
+    least_certain: float = 0.08
     stray_share: float = 0.6
 
 
@@ -114,7 +120,7 @@ def segment_threshold(volume: Volume, *, settings: ThresholdSettings | None = No
 
 def settings_sha256(settings: Any) -> str:
     """SHA-256 of the rules, which stands in the case record where a network's weights would."""
-    rules = json.dumps({**asdict(LumenSettings()), **asdict(settings)}, sort_keys=True)
+    rules = json.dumps([asdict(part) for part in (TubeSettings(), LumenSettings(), settings)], sort_keys=True)
     return hashlib.sha256(rules.encode()).hexdigest()
 
 
@@ -125,7 +131,7 @@ def _prepare(volume: Volume, settings: ThresholdSettings) -> _Scan:
     array = np.clip(working.array, -1024, 3071).astype(np.float32)
     mean, spread = local_statistics(array)
     spacing = working.spacing_mm
-    return _Scan(array, mean, spread, spacing, measure_lumen(mean, spread, spacing_mm=spacing))
+    return _Scan(array, mean, spread, spacing, measure_lumen(array, mean, spread, spacing_mm=spacing))
 
 
 def _seeds(scan: _Scan, settings: ThresholdSettings) -> tuple[BoolMask, BoolMask, BoolMask]:
@@ -145,13 +151,13 @@ def _split_dense(scan: _Scan, settings: ThresholdSettings) -> tuple[BoolMask, Bo
     parts = label(dense, connectivity=26)
     even = dense & (scan.spread < 0.12 * scan.mean) & eroded(dense, 2.5, scan.spacing_mm)
     inflow = dilated(even, 4.5, scan.spacing_mm) & dense
-    depth = distance_to(~even, scan.spacing_mm)
+    depth = _depth(even, scan.spacing_mm)
     volume_mm3 = parts.counts * np.prod(scan.spacing_mm)
     # as long as its volume over its widest section: a vein is a few hundred millimetres, a skull metres
     length_mm = volume_mm3 / (np.pi * (parts.most(depth) + 2.5) ** 2)
     is_inflow = (parts.share(inflow) > 0.3) & (volume_mm3 > settings.least_inflow_mm3) & (length_mm < settings.longest_inflow_mm)
-    if not scan.lumen.enhanced:
-        is_inflow[:] = False
+    if not scan.lumen.wide:
+        is_inflow[:] = False  # a head's petrous bone, even and thick; the veins that hold undiluted contrast run with wide arteries
     far = ~dilated(scan.lumen.certain, settings.wall_reach_mm, scan.spacing_mm)
     touching = dilated(scan.lumen.certain, 3.2, scan.spacing_mm)
     is_wall = (parts.share(far) < 0.1) & (parts.share(touching) > 0.02) & ~is_inflow
@@ -161,14 +167,12 @@ def _split_dense(scan: _Scan, settings: ThresholdSettings) -> tuple[BoolMask, Bo
 
 def _organs(scan: _Scan) -> BoolMask:
     """Thick, even, weakly enhanced regions: spleen, muscle, glands, slow veins."""
-    from scipy.ndimage import uniform_filter
-
     lumen = scan.lumen
     if not lumen.enhanced:
         return np.zeros(scan.array.shape, bool)
     contrast = lumen.hu - 50.0
-    wide = uniform_filter(scan.array, 5, mode="nearest")
-    calm = uniform_filter(scan.spread, 3, mode="nearest") < 1.8 * lumen.noise_hu
+    wide = box_mean(scan.array, 5)
+    calm = box_mean(scan.spread, 3) < 1.8 * lumen.noise_hu
     even = (wide > 90) & (wide < 50 + 0.5 * contrast) & calm
     return dilated(eroded(even, 5.0, scan.spacing_mm), 6.5, scan.spacing_mm) & (wide < 50 + 0.55 * contrast)
 
@@ -186,18 +190,21 @@ def _bulk(scan: _Scan, free: BoolMask, lumen: BoolMask, settings: ThresholdSetti
 
 def _compete(scan: _Scan, lumen: BoolMask, bone: BoolMask, candidates: BoolMask, settings: ThresholdSettings) -> tuple[BoolMask, BoolMask]:
     """Give every candidate to the lumen or bone seed that reaches it over the least gradient."""
-    from scipy.ndimage import gaussian_gradient_magnitude
-    from skimage.segmentation import watershed
-
-    markers = np.zeros(scan.array.shape, np.uint8)
-    markers[bone], markers[lumen] = 2, 1
-    box = _box(candidates | lumen | bone)
-    gradient = gaussian_gradient_magnitude(scan.array[box], 0.7)
+    seeds = np.zeros(scan.array.shape, np.uint8)
+    seeds[bone], seeds[lumen] = 2, 1
+    inside = candidates | lumen | bone
+    box = _box(inside)
+    inside = np.ascontiguousarray(inside[box])
+    slopes = gaussian_derivatives(scan.array[box], inside, (0.7, 0.7, 0.7), [(1, 0, 0), (0, 1, 0), (0, 0, 1)], truncate=4.0)
+    gradient = at(inside, np.sqrt(slopes[:, 0] ** 2 + slopes[:, 1] ** 2 + slopes[:, 2] ** 2))
     basins = np.zeros(scan.array.shape, np.uint8)
-    inside = candidates[box] | (markers[box] > 0)
-    basins[box] = watershed(gradient, markers[box].astype(np.int32), mask=inside)  # type: ignore[no-untyped-call]
+    basins[box] = flood(gradient, seeds[box], inside)
     vessel_parts = label(basins == 1, connectivity=26)
-    vessel = vessel_parts.choose(vessel_parts.counts * np.prod(scan.spacing_mm) > settings.least_vessel_mm3)
+    large = vessel_parts.counts * np.prod(scan.spacing_mm) > settings.least_vessel_mm3
+    # a head's own bone is as bright as lumen in places: a little certain lumen in much that floods is a grain in it
+    doubtful = vessel_parts.share(scan.lumen.certain) < (0.0 if scan.lumen.wide else settings.least_certain)
+    vessel = vessel_parts.choose(large & ~doubtful)
+    basins[vessel_parts.choose(large & doubtful)] = 2
     lost = label(candidates & (basins == 0), connectivity=26)
     stray, thin_bone = _unreached(scan, lost, settings)
     vessel |= stray
@@ -232,6 +239,13 @@ def _refine(volume: Volume, scan: _Scan, vessel: BoolMask, bone: BoolMask) -> tu
     full_vessel = (nearest(reach.astype(np.uint8), volume.shape) > 0) & bright
     full_bone = (nearest(bone.astype(np.uint8), volume.shape) > 0) & ~full_vessel
     return full_vessel.astype(np.uint8), full_bone.astype(np.uint8)
+
+
+def _depth(mask: BoolMask, spacing_mm: Spacing) -> FloatArray:
+    """Distance of every voxel of a mask to its outside, 0 outside. [mm]"""
+    depth, box = np.zeros(mask.shape, np.float32), _box(mask)
+    depth[box] = np.where(mask[box], distance_to(~mask[box], spacing_mm), 0)
+    return depth
 
 
 def _box(mask: BoolMask) -> tuple[slice, ...]:

@@ -113,6 +113,16 @@ def test_an_occluded_artery_is_one_line_over_both_pieces_without_points_in_the_g
     assert (np.diff(z) > 0).all()
 
 
+def test_joined_lines_never_walk_back_where_one_springs_from_the_other_before_its_end():
+    trunk = Centreline(np.stack([np.zeros(41), np.zeros(41), np.arange(41.0)], axis=1), np.ones(41), "common_carotid_r")
+    springs = Centreline(np.stack([np.arange(31.0) / 3, np.zeros(31), 34.0 + np.arange(31.0)], axis=1), np.ones(31), "internal_carotid_r")
+    assert (np.diff(join([trunk, springs], name="carotid_r").points_mm[:, 2]) > 0).all()
+    overlaps = Centreline(np.stack([np.zeros(31), np.zeros(31), 34.0 + np.arange(31.0)], axis=1), np.ones(31), "internal_carotid_r")
+    whole = join([trunk, overlaps], name="carotid_r")
+    assert (np.diff(whole.points_mm[:, 2]) > 0).all()
+    assert whole.length_mm == pytest.approx(64.0)
+
+
 @pytest.mark.parametrize("voxels", [[], [(5, 5, 5)], [(5, 5, 5), (5, 5, 6)], [(0, 0, 0), (9, 9, 9)]])
 def test_empty_masks_and_specks_give_no_line_or_a_line_of_two_points(voxels):
     mask = np.zeros((10, 10, 10), np.uint8)

@@ -7,6 +7,7 @@ import pytest
 
 from inference import Geometry, Volume
 from inference.anatomy import NUMBERS
+from inference.centrelines import Centreline
 from inference.checks import judge
 from inference.qc import Finding, QcSettings, Verdict
 from inference.segmentation.result import Repair, Segmentation
@@ -63,7 +64,7 @@ def test_a_gap_of_5_mm_is_an_interruption_of_its_artery_with_the_place_to_look()
     assert ("interrupted", "internal_carotid_r") in codes(verdict)
     found = next(finding for finding in verdict.findings if finding.code == "interrupted")
     assert found.points_mm[0][0] == pytest.approx(20, abs=2)
-    assert found.points_mm[0][2] > 95
+    assert found.points_mm[0][2] == pytest.approx(92, abs=2), "the gap itself, not the middle of what lies behind it"
     assert {artery for code, artery in codes(verdict) if code == "interrupted"} == {"internal_carotid_r"}
 
 
@@ -117,6 +118,125 @@ def test_veins_over_the_arteries_are_found() -> None:
     assert ("venous_contamination", None) in codes(verdict_of(replace(whole, vessel=vessel, veins=veins)))
 
 
+def test_a_gap_is_found_even_where_the_far_end_is_fed_from_the_other_side() -> None:
+    whole = tree()
+    gap = (np.indices(SHAPE)[0] >= 90) & (np.indices(SHAPE)[0] < 95) & (whole.arteries == NUMBERS["internal_carotid_r"])
+    broken = without(whole, gap)
+    bridge = np.zeros(SHAPE, bool)
+    bridge[146:150, 28:32, 18:43] = True
+    arteries = np.where(bridge & (broken.arteries == 0), NUMBERS["anterior_communicating"], broken.arteries).astype(np.uint8)
+    looped = replace(broken, arteries=arteries, vessel=(arteries > 0).astype(np.uint8))
+    assert ("interrupted", "internal_carotid_r") in codes(verdict_of(looped))
+    found = next(finding for finding in verdict_of(looped).findings if finding.code == "interrupted")
+    assert found.points_mm[0][2] == pytest.approx(92, abs=2)
+
+
+def narrow_tree() -> Segmentation:
+    """The tree with two arteries of two by two voxels on the internal carotids."""
+    arteries = tree().arteries.copy()
+    arteries[100:150, 28:30, 17:19] = NUMBERS["middle_cerebral_r"]
+    arteries[100:150, 28:30, 42:44] = NUMBERS["middle_cerebral_l"]
+    return replace(tree(), arteries=arteries, vessel=(arteries > 0).astype(np.uint8))
+
+
+@pytest.mark.parametrize(("between_hu", "told"), [(40, {("interrupted", "middle_cerebral_l")}), (200, set())])
+def test_a_narrow_artery_in_pieces_is_interrupted_only_where_no_contrast_joins_them(between_hu: int, told: set[tuple[str, str]]) -> None:
+    whole = narrow_tree()
+    assert codes(verdict_of(whole)) == set()
+    gap = (np.indices(SHAPE)[0] >= 120) & (np.indices(SHAPE)[0] < 125) & (whole.arteries == NUMBERS["middle_cerebral_l"])
+    volume = Volume(np.where(gap, between_hu, scan(whole).array).astype(np.int16), GRID)
+    assert codes(judge(volume, without(whole, gap), volume)) == told
+
+
+@pytest.mark.parametrize(("wide", "told"), [(2, {("lost_branch", "internal_carotid_l")}), (12, set())])
+def test_a_branch_that_the_scan_shows_and_the_vessels_lack_is_told_and_a_gland_is_not(wide: int, told: set[tuple[str, str]]) -> None:
+    whole = tree()
+    array = scan(whole).array.copy()
+    array[90:130, 29 : 29 + wide, 44 : 44 + wide] = 300
+    volume = Volume(array, GRID)
+    verdict = judge(volume, whole, volume)
+    assert codes(verdict) == told
+    assert all(40 <= finding.value < 43 and finding.points_mm[0][0] == 44 for finding in verdict.findings)
+
+
+def test_an_artery_is_missed_when_only_its_twin_is_there_and_the_place_to_look_is_opposite() -> None:
+    whole = tree()
+    arteries = whole.arteries.copy()
+    arteries[120:150, 20:24, 45:55] = NUMBERS["middle_cerebral_l"]
+    found = [finding for finding in verdict_of(replace(whole, arteries=arteries)).findings if finding.artery == "middle_cerebral_r"]
+    assert [finding.code for finding in found] == ["missing_artery"]
+    assert found[0].points_mm[0][0] == pytest.approx(60 - 49.5, abs=1.0)
+
+
+def test_an_artery_below_the_field_is_not_missed() -> None:
+    whole = tree()
+    arteries = np.where(np.isin(whole.arteries, [NUMBERS["common_carotid_r"], NUMBERS["common_carotid_l"]]), 0, whole.arteries)
+    arteries = arteries[70:].astype(np.uint8)
+    zero = np.zeros_like(arteries)
+    head = Segmentation((arteries > 0).astype(np.uint8), zero, zero, arteries, notes=whole.notes)
+    grid = Geometry(arteries.shape, (1.0, 1.0, 1.0))
+    volume = Volume(np.where(arteries > 0, 380, 40).astype(np.int16), grid)
+    assert "missing_artery" not in {finding.code for finding in judge(volume, head, volume).findings}
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_an_arch_that_runs_to_the_right_tells_a_mirrored_scan(mirrored: bool) -> None:
+    whole = tree()
+    arteries = np.where(whole.arteries == NUMBERS["aortic_arch"], 0, whole.arteries).astype(np.uint8)
+    for step in range(24):  # from the front on the right to the back on the left
+        arteries[4:11, 18 + step : 24 + step, 18 + step : 24 + step] = NUMBERS["aortic_arch"]
+    found = replace(whole, arteries=arteries[:, :, ::-1].copy() if mirrored else arteries)
+    verdict = verdict_of(replace(found, vessel=(found.arteries > 0).astype(np.uint8)))
+    assert (("swapped_sides", "aortic_arch") in codes(verdict)) is mirrored
+    if mirrored:
+        assert verdict.verdict == "reject"
+        carotids = [NUMBERS["common_carotid_r"], NUMBERS["common_carotid_l"]]
+        alone = replace(found, arteries=np.where(np.isin(found.arteries, carotids), 0, found.arteries).astype(np.uint8))
+        doubted = verdict_of(replace(alone, vessel=(alone.arteries > 0).astype(np.uint8)))
+        arch = [finding for finding in doubted.findings if finding.artery == "aortic_arch" and finding.code == "swapped_sides"]
+        assert [finding.severity for finding in arch] == ["review"]
+
+
+def test_a_gap_left_open_in_a_named_artery_is_told_and_one_elsewhere_is_not() -> None:
+    whole = tree()
+    open_gap = {"start_mm": [26.0, 30.0, 80.0], "end_mm": [26.0, 30.0, 84.0], "length_mm": 4.0, "reason": "no contrast"}
+    elsewhere = {"start_mm": [5.0, 5.0, 80.0], "end_mm": [5.0, 5.0, 84.0], "length_mm": 4.0, "reason": "no contrast"}
+    verdict = verdict_of(replace(whole, notes={**whole.notes, "repair": {"left_open": [open_gap, elsewhere]}}))
+    assert codes(verdict) == {("open_gap", "vertebral_r")}
+
+
+def test_narrowings_are_notes_and_places_without_lumen_are_for_review() -> None:
+    whole = tree()
+    z = np.indices(SHAPE)[0]
+    narrow, dark = abs(z - 110) < 4, abs(z - 120) < 4
+    core = (np.indices(SHAPE)[2] == 20) & np.isin(np.indices(SHAPE)[1], (29, 30))
+    thin = (whole.arteries == NUMBERS["internal_carotid_r"]) & narrow & ~core
+    shut = (whole.arteries == NUMBERS["vertebral_l"]) & dark
+    volume = Volume(np.where((whole.vessel > 0) & ~thin & ~shut, 380, 40).astype(np.int16), GRID)
+    lines = {}
+    for name, (column, span) in COLUMNS.items():
+        height = np.arange(span.start + 1.0, span.stop - 1.0, 0.5)
+        lines[name] = Centreline(
+            np.stack([np.full(len(height), float(column)), np.full(len(height), 29.5), height], axis=1), np.full(len(height), 1.7)
+        )
+    verdict = judge(volume, whole, volume, centrelines=lines)
+    told = {(finding.code, finding.artery, finding.severity) for finding in verdict.findings}
+    assert ("narrowing", "internal_carotid_r", "note") in told
+    assert ("no_lumen", "vertebral_l", "review") in told
+    assert {artery for code, artery, _ in told if code in ("narrowing", "no_lumen")} == {"internal_carotid_r", "vertebral_l"}
+
+
+def test_a_short_twin_is_told_by_its_length() -> None:
+    whole = tree()
+    run = {name: np.linspace((30.0, 30, 0), (30.0, 30, 100), 50) for name in ("vertebral_r", "vertebral_l")}
+    lines = {
+        name: Centreline(points[: 20 if name.endswith("_r") else 50], np.ones(20 if name.endswith("_r") else 50))
+        for name, points in run.items()
+    }
+    verdict = judge(scan(whole), whole, scan(whole), centrelines=lines)
+    assert ("asymmetry", "vertebral_r") in codes(verdict)
+
+
 def test_many_pieces_are_found() -> None:
     whole = tree()
     vessel = whole.vessel.copy()
@@ -163,3 +283,13 @@ def test_findings_are_ready_for_json() -> None:
     said = json.loads(json.dumps(verdict.to_dict()))
     assert said["verdict"] == "review"
     assert said["findings"][0]["code"] == "missing_artery"
+
+
+def test_the_gravest_findings_are_drawn_and_the_others_only_listed() -> None:
+    from inference.pictures.marks import MOST_MARKS, _gravest
+
+    notes = [(number, Finding("repaired", "note", "A gap was bridged.")) for number in range(1, MOST_MARKS + 8)]
+    grave = [(90, Finding("interrupted", "review", "Cut off.")), (91, Finding("swapped_sides", "reject", "Swapped."))]
+    shown = [number for number, _ in _gravest([*notes, *grave])]
+    assert len(shown) == MOST_MARKS
+    assert shown == [*range(1, MOST_MARKS - 1), 90, 91]

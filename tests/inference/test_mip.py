@@ -135,3 +135,22 @@ def test_a_png_keeps_its_pixels_and_its_scale() -> None:
 
 def test_angles_are_even() -> None:
     assert np.allclose(np.diff(angles(36)), 10.0)
+
+
+@pytest.mark.parametrize("angle", [0.0, 25.0, 90.0, 310.0])
+def test_the_compiled_projection_is_the_plain_one(angle: float) -> None:
+    rng = np.random.default_rng(5)
+    array = np.where(rng.random((6, 16, 18)) < 0.1, rng.integers(100, 900, (6, 16, 18)), -1000)
+    volume = volume_of(array, (0.7, 0.9, 0.7))
+    pixel = 0.7  # as the slices, so that no row is stretched
+    expected = np.full((6, int(np.ceil(np.hypot(16 * 0.9, 18 * 0.7) / pixel)) + 2), -100.0)
+    cosine, sine = np.cos(np.deg2rad(angle)) / pixel, np.sin(np.deg2rad(angle)) / pixel
+    half = 0.5 * (0.7 * abs(cosine) + 0.9 * abs(sine))
+    for z, y, x in np.argwhere(array > -100):
+        centre = cosine * (x - 8.5) * 0.7 + sine * (y - 7.5) * 0.9 + (expected.shape[1] - 1) / 2
+        columns = np.arange(expected.shape[1])
+        share = np.clip(1.0 - np.maximum(abs(columns - centre) - half, 0.0), 0.0, 1.0)  # the footprint, fading over one pixel
+        expected[z] = np.maximum(expected[z], -100.0 + share * (array[z, y, x] + 100.0))
+    found = rotating(volume, [angle], above_hu=-100, pixel_mm=pixel)[0][::-1]  # rows run from the head, slices from the feet
+    assert found.shape == expected.shape
+    assert np.abs(found - np.floor(expected)).max() <= 1.0

@@ -1,6 +1,7 @@
 """A scan goes in, and the folder that the contract promises comes out, or one clear refusal."""
 
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,9 @@ import pytest
 
 from inference import Geometry, Volume, load
 from inference.errors import RejectedScan
+from inference.pictures.views import turning_view
 from inference.pipeline import WrongRequest, finished, in_hu, reconstruct, request_for
+from inference.qc import Finding, QcSettings
 from inference.reconstruction import Reconstruction
 from tests.inference.scenes import scene
 
@@ -106,6 +109,42 @@ def test_float_scans_are_rounded_to_hu() -> None:
     scan = in_hu(KNOWN.volume.with_array(array))
     assert scan.array.dtype == np.int16
     assert np.array_equal(scan.array[1:], KNOWN.volume.array[1:])
+
+
+def test_drafts_of_killed_writes_are_swept_and_those_of_living_ones_stay(masks_only, tmp_path) -> None:
+    case = tmp_path / "case"
+    for owner in (2**22 + 1, os.getpid()):
+        (case / f".partial-{owner}-x").mkdir(parents=True)
+    (case / ".partial-oldname").mkdir()
+    os.utime(case / ".partial-oldname", (0, 0))
+    masks_only.write(case)
+    assert [path.name for path in case.glob(".partial-*")] == [f".partial-{os.getpid()}-x"]
+
+
+def test_the_limits_of_a_protocol_reach_the_verdict_and_are_part_of_what_was_asked_for(masks_only, tmp_path) -> None:
+    folder = masks_only.write(tmp_path / "case")
+    strict = QcSettings(least_slices=1000)
+    asked = {"unenhanced": None, "method": "threshold", "model": None, "recipe": "masks"}
+    assert finished(folder, request_for(KNOWN.volume, **asked, settings=strict)) is None
+    made = reconstruct(KNOWN.volume, method="threshold", recipe="masks", settings=strict)
+    record = json.loads((made.write(tmp_path / "strict") / "case.json").read_text())
+    assert record["qc"]["limits"]["least_slices"] == 1000
+    assert "crop" in {finding["code"] for finding in record["qc"]["findings"]}
+
+
+def test_findings_with_a_place_are_drawn_on_the_mip(standard) -> None:
+    from inference.pictures.marks import marked_findings
+
+    found = Finding("bone_left", "review", "Bone.", points_mm=((22.0, 30.0, 36.0),))
+    plain = standard.pictures["mip/rotate_000.png"]
+    drawn = marked_findings(standard.pictures, standard.bone_removed, standard.segmentation.arteries, [Finding("a", "note", "b"), found])
+    assert set(drawn) == {"qc/findings_000.png", "qc/findings_090.png"}
+    picture = drawn["qc/findings_000.png"]
+    assert picture.shape == (*plain.shape, 3)
+    x, y = turning_view(standard.bone_removed, 0.0).project(standard.bone_removed.geometry.indices([(22.0, 30.0, 36.0)]))[0]
+    around = picture[round(y) - 12 : round(y) + 12, round(x) - 12 : round(x) + 12].astype(int)
+    assert ((around[..., 0] > 240) & (around[..., 2] < 60)).any(), "a circle in the colour of review"
+    assert marked_findings(standard.pictures, standard.bone_removed, standard.segmentation.arteries, [Finding("a", "note", "b")]) == {}
 
 
 def test_finished_work_is_known_by_scan_method_model_and_recipe(masks_only, tmp_path) -> None:

@@ -135,6 +135,22 @@ def test_a_gap_without_contrast_is_told_as_no_lumen():
     assert worst.occluded
 
 
+def test_an_occlusion_does_not_hide_a_second_stenosis():
+    path = straight(80.0)
+    radius = np.minimum(narrowed(path, 100.0, 25.0, long_mm=6.0), narrowed(path, 70.0, 48.0))
+    volume = tube(path, radius, shape=(150, 46, 46), spacing=(0.6, 0.45, 0.45))
+    found = lumen_profile(volume, Centreline(path, np.full(len(path), 2.2))).narrowings(least_percent=50.0)
+    assert [item.occluded for item in found] == [True, False]
+    assert found[1].percent == pytest.approx(70.0, abs=10.0)
+    assert [item.at_mm for item in found] == pytest.approx([25.0, 48.0], abs=4.0)
+
+
+def test_a_vessel_of_even_width_has_no_narrowing():
+    path = straight(60.0)
+    volume = tube(path, np.full(len(path), 2.2), shape=(120, 46, 46), spacing=(0.6, 0.45, 0.45), noise=15.0)
+    assert lumen_profile(volume, Centreline(path, np.full(len(path), 2.2))).narrowings() == ()
+
+
 def test_a_short_line_has_no_narrowing():
     line = Centreline(np.array([[10.0, 10, 5], [10, 10, 9]]), np.full(2, 2.0))
     volume = tube(straight(20.0), np.full(180, 2.0), shape=(20, 40, 40), spacing=(1.0, 0.5, 0.5))

@@ -44,6 +44,18 @@ def test_a_gap_with_contrast_is_bridged_and_logged():
     assert made.vessel.sum() - segmentation.vessel.sum() > 0.7 * missing
 
 
+def test_a_bright_way_round_through_bone_is_no_bridge():
+    segmentation, volume = cut_vessel(contrast=TISSUE)
+    array = volume.array.copy()
+    for low, high, rows in ((30, 32, slice(24, 48)), (39, 41, slice(24, 48)), (30, 41, slice(45, 48))):
+        array[low:high, rows, 22:27] = LUMEN  # a handle beside the gap, as bright as the lumen
+    made = bridge_gaps(segmentation, volume.with_array(array), max_length_mm=10.0)
+    assert all(repair.length_mm <= 10.0 for repair in made.repairs)
+    assert not made.repairs
+    (gap,) = made.notes["repair"]["left_open"]
+    assert "not bridged" in gap["reason"]
+
+
 def test_an_occlusion_is_told_and_left_open():
     segmentation, volume = cut_vessel(contrast=TISSUE)
     made = bridge_gaps(segmentation, volume)

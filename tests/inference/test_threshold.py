@@ -64,7 +64,8 @@ def test_the_noise_of_the_scan_is_measured() -> None:
 
     known = scene(noise_hu=20.0)
     assert noise_of(known.volume) == pytest.approx(20.0, rel=0.25)
-    lumen = measure_lumen(*local_statistics(known.volume.array.astype(np.float32)), spacing_mm=(1.0, 1.0, 1.0))
+    array = known.volume.array.astype(np.float32)
+    lumen = measure_lumen(array, *local_statistics(array), spacing_mm=(1.0, 1.0, 1.0))
     assert lumen.noise_hu == pytest.approx(20.0, rel=0.25)
 
 

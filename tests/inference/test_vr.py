@@ -81,3 +81,16 @@ def test_nothing_gives_a_black_picture_and_no_surface() -> None:
 def test_a_surface_at_the_very_edge_of_the_scan_is_drawn() -> None:
     volume, mask = ball((0.0, 0.0, 0.0), 20.0)
     assert lit(render(shown(volume, mask), None, [0.0], size=100, field_mm=60.0)[0]).any()
+
+
+@pytest.mark.parametrize("sigma", [0.7, 1.0, 1.4])
+def test_smoothing_only_near_the_surface_is_smoothing_everywhere(sigma: float) -> None:
+    from scipy.ndimage import gaussian_filter
+
+    from inference.pictures.surface import _smoothed
+
+    values = np.zeros((50, 44, 40), np.float32)
+    values[12:20, 15:22, 10:30] = 200.0
+    values[40, 5:30, 5] = 255.0  # a line one voxel wide, near an edge
+    expected = gaussian_filter(values, sigma, mode="constant")
+    assert np.abs(_smoothed(values, sigma).astype(float) - np.floor(expected)).max() <= 1.0  # both are cut to whole numbers

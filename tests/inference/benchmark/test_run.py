@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from inference.benchmark import Timing, run_stages, table
+from inference.benchmark.case import BenchmarkCase
+from inference.benchmark.whole import run_whole
 
 
 def test_a_stage_is_timed_in_turns_with_its_rival() -> None:
@@ -17,9 +19,30 @@ def test_a_stage_is_timed_in_turns_with_its_rival() -> None:
     assert timing.ratio == pytest.approx(timing.seconds / (timing.rival_seconds or 1))
 
 
+def test_stages_of_every_kind_run_on_a_small_case_and_say_what_they_found() -> None:
+    timings = {
+        item.stage: item for item in run_stages(only=["decide", "distance", "registration", "dicom-full"], slices=40, size=64, repeats=1)
+    }
+    assert len(timings) == 4
+    assert "mean error" in timings["rigid registration"].note
+    assert timings["rigid registration"].in_seconds
+    assert all(item.processor_seconds is not None for item in timings.values())
+
+
+def test_a_whole_reconstruction_runs_in_a_process_of_its_own_and_tells_its_memory(tmp_path: Path) -> None:
+    scan = BenchmarkCase(40, 64, tmp_path).series
+    peak_mb = run_whole(scan, tmp_path / "out", method="threshold")
+    assert (tmp_path / "out" / "case.json").exists()
+    assert peak_mb > 50
+    with pytest.raises(RuntimeError, match="unknown method"):
+        run_whole(scan, tmp_path / "other", method="guess")
+
+
 def test_the_table_shows_medians_ratio_and_target() -> None:
     row = table([Timing("x", "", 3.0, None, 5, 40.0, "n")])[2]
-    assert row == "| x | 3.00 | – | – | – | 40 s | 5 | n |"
+    assert row == "| x | 3.00 | – | – | – | 40 s | met | – / – | – | 5 | – | n |"
+    assert "| missed, 2.0 times |" in table([Timing("x", "y", 3.0, 10.0, 5, 0.15)])[2]
+    assert "| 2 s | missed, 1.5 times |" in table([Timing("x", "y", 3.0, 10.0, 5, 2.0, in_seconds=True)])[2]
 
 
 def test_an_unknown_stage_is_wrong_usage(tmp_path: Path) -> None:
@@ -47,4 +70,4 @@ def test_the_command_prints_json_with_the_machine() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     answer = json.loads(done.stdout)
     assert answer["shape"] == [40, 64, 64]
-    assert answer["stages"][0]["stage"] == "components"
+    assert answer["stages"][0]["stage"] == "components, counted"

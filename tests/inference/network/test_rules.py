@@ -98,6 +98,18 @@ def test_a_bright_bolus_raises_the_ceiling_with_it():
     assert _overlap(found.vessel > 0, rod) > 0.97
 
 
+def test_dense_bone_taken_for_lumen_does_not_lift_the_ceiling(scan):
+    volume, rod, plate = scan
+    array, dense = np.array(volume.array), np.zeros(rod.shape, bool)
+    dense[8:88, 8:88, 70:90] = True  # petrous bone
+    array[dense] = 1500
+    taken = np.zeros(rod.shape, bool)
+    taken[30:66, 30:66, 74:84] = True
+    found = _alone(volume.with_array(array), Says(_maps(rod | taken, plate | (dense & ~taken))))
+    assert found.notes["ceiling_hu"] < 700
+    assert abs(found.notes["lumen_hu"] - 400) < 30 or found.notes["lumen_hu"] == 1500
+
+
 def test_calcium_on_the_wall_stays_with_the_vessel_and_metal_far_away_does_not(scan):
     volume, rod, plate = scan
     array = np.array(volume.array)
@@ -167,13 +179,14 @@ def test_blocks_of_air_are_never_looked_at(tmp_path, monkeypatch):
     assert evidence.maps.sum() == 0
 
 
-def _against(monkeypatch, vessel, bone, *, enhanced=True):
+def _against(monkeypatch, vessel, bone, *, enhanced=True, lumen_hu=380.0, wide=True):
     """A threshold method that says what the test wants."""
     from inference.segmentation import threshold
     from inference.segmentation.result import Segmentation
 
     masks = (vessel.astype(np.uint8), np.zeros(vessel.shape, np.uint8), bone.astype(np.uint8), np.zeros(vessel.shape, np.uint8))
-    monkeypatch.setattr(threshold, "segment_threshold", lambda volume: Segmentation(*masks, notes={"enhanced": enhanced}))
+    notes = {"enhanced": enhanced, "lumen_hu": lumen_hu, "wide": wide}
+    monkeypatch.setattr(threshold, "segment_threshold", lambda volume: Segmentation(*masks, notes=notes))
 
 
 def test_the_network_takes_away_what_it_is_certain_is_bone_from_the_threshold_method(scan, monkeypatch):
@@ -192,8 +205,30 @@ def test_the_network_adds_vessels_the_threshold_method_missed_but_never_in_its_b
     assert (
         segment_network(volume, model=Says(_maps(rod, plate))).vessel[rod].mean() > 0.85
     )  # the outermost half voxels have less than half the evidence
-    found = segment_network(volume, model=Says(_maps(rod | plate, missed)))
+    part = plate & (np.arange(96) < 48)[:, None, None]  # 2.2 ml
+    found = segment_network(volume, model=Says(_maps(rod | part, missed)))
     assert found.vessel[plate].sum() == 0
+
+
+def test_a_large_vessel_that_the_threshold_method_takes_for_bone_stays_vessel(scan, monkeypatch):
+    volume, rod, plate = scan
+    _against(monkeypatch, rod, plate)  # a dim vein: 4.3 ml in one piece
+    found = segment_network(volume, model=Says(_maps(rod | plate, np.zeros_like(rod))))
+    assert found.vessel[plate].mean() > 0.85
+
+
+def test_an_island_of_vessel_in_bone_is_bone_and_a_vessel_through_bone_is_vessel(scan):
+    volume, rod, plate = scan
+    shell, through, marrow = np.zeros(rod.shape, bool), np.zeros(rod.shape, bool), np.zeros(rod.shape, bool)
+    shell[24:54, 56:88, 20:52] = True
+    through[:, 68:74, 40:46] = True
+    marrow[30:48, 66:78, 26:34] = True
+    array = np.array(volume.array)
+    array[shell | through] = 420
+    found = _alone(volume.with_array(array), Says(_maps(rod | through | marrow, plate | (shell & ~through & ~marrow))))
+    assert found.vessel[marrow].sum() == 0
+    assert found.bone[marrow].mean() > 0.9
+    assert found.vessel[through].mean() > 0.9
 
 
 def test_a_threshold_method_that_finds_no_contrast_is_not_listened_to(scan, monkeypatch):
@@ -202,3 +237,32 @@ def test_a_threshold_method_that_finds_no_contrast_is_not_listened_to(scan, monk
     found = segment_network(volume, model=Says(_maps(rod, plate)))
     assert found.notes["joined_with_threshold"] is False
     assert found.vessel[rod].mean() > 0.95
+
+
+@pytest.mark.parametrize(("lumen_hu", "believed"), [(380.0, True), (560.0, False), (290.0, False)])
+def test_a_threshold_method_that_means_another_lumen_is_not_listened_to(scan, monkeypatch, lumen_hu, believed):
+    volume, rod, plate = scan
+    _against(monkeypatch, plate, rod, lumen_hu=lumen_hu)
+    found = segment_network(volume, model=Says(_maps(rod, plate)))
+    assert found.notes["joined_with_threshold"] is believed
+    assert (found.vessel[rod].mean() > 0.95) is not believed
+
+
+def test_a_threshold_method_that_knew_the_contrast_by_thin_tubes_alone_gives_vessel_but_takes_none(scan, monkeypatch):
+    volume, rod, plate = scan
+    upper = np.broadcast_to((np.arange(96) < 48)[:, None, None], rod.shape)
+    _against(monkeypatch, rod & upper, plate | (rod & ~upper), wide=False)
+    found = segment_network(volume, model=Says(_maps(rod & ~upper, plate)))
+    assert found.notes["joined_with_threshold"] is True
+    assert found.vessel[rod & ~upper].mean() > 0.85
+    assert found.vessel[rod & upper].mean() > 0.85
+
+
+def test_much_lumen_that_the_threshold_method_does_not_know_is_no_lumen(scan, monkeypatch):
+    volume, rod, plate = scan
+    _against(monkeypatch, np.zeros_like(rod), plate, enhanced=False)
+    settings = NetworkSettings(most_unseen_ml=0.5)  # the rod holds 0.9 ml
+    found = segment_network(volume, model=Says(_maps(rod, plate)), settings=settings)
+    assert found.notes["enhanced"] is False
+    assert found.vessel.sum() == 0
+    assert found.bone[rod].mean() > 0.85

@@ -51,3 +51,11 @@ def test_a_coarse_voxel_across_a_border_wants_both_blocks():
     coarse = np.zeros((5, 5, 5), bool)  # voxels of 16 along z: the third spans 32 to 48
     coarse[2, 0, 0] = True
     assert tiling.any_in_block(coarse)[:, 0, 0].tolist() == [True, True]
+
+
+def test_an_engine_that_likes_batches_gets_them_and_gives_the_same_picture():
+    array = np.random.default_rng(1).integers(0, 255, (70, 33, 90)).astype(np.int16)
+    tiling, echo = Tiling(array.shape, patch=32, halo=8), Echo()
+    echo.batch = 4
+    assert np.array_equal(run_blocks(array, echo, tiling, np.ones(tiling.blocks, bool))[0], array)
+    assert echo.calls == np.prod(tiling.blocks)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,16 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(tmp_path):
     assert second.seconds > first.seconds
     assert [int(row["step"]) for row in _losses(tmp_path)] == [3, 5]
     assert second.next_seed > first.next_seed  # no crop is used in both runs
+
+
+def test_a_run_can_begin_with_the_weights_of_another(tmp_path):
+    first = train(tmp_path / "first", network=TINY, plan=_plan(3), recipe=RECIPE)
+    still = replace(_plan(1), learning_rate=0.0, seed=5)
+    second = train(tmp_path / "second", network=NetworkPlan(), plan=still, recipe=RECIPE, start_from=first.average)
+    assert second.network.plan == TINY
+    for (name, begun), now in zip(first.average.named_parameters(), second.network.parameters(), strict=True):
+        assert torch.equal(begun, now), name
+    assert second.step == 1
 
 
 def test_a_checkpoint_holds_exactly_what_was_trained(tmp_path):
@@ -138,6 +149,12 @@ def test_the_command_trains_a_few_steps_and_its_model_opens(tmp_path, capsys):
     assert "not a medical device" in (out / "docs" / "README.md").read_text()
     assert json.loads((out / "configs" / "metadata.json").read_text())["spacing_mm"] == 0.7
     assert run(arguments) == 4  # a checkpoint is there and --resume was not given
+    capsys.readouterr()
+    arguments[2] = str(tmp_path / "next")
+    assert run([*arguments, "--start-from", str(tmp_path / "none")]) == 3
+    assert "no model" in capsys.readouterr().err
+    assert run([*arguments, "--start-from", str(out)]) == 0
+    assert "begun with weights 2" in (tmp_path / "next" / "docs" / "README.md").read_text()
 
 
 def test_a_patch_the_network_cannot_halve_is_wrong_usage(tmp_path):

@@ -1,6 +1,7 @@
 """Weights come back as they went, and altered ones are refused."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 from inference.errors import MissingPart
 from inference.network.architecture import NetworkPlan, ResidualUNet
 from inference.network.engine import TorchEngine, open_engine
-from inference.network.models import open_model
+from inference.network.models import open_model, open_ready
 from inference.network.weights import DamagedWeights, load_weights, save_weights
 
 PLAN = NetworkPlan(channels=(4, 8, 8))
@@ -31,6 +32,21 @@ def test_weights_come_back_to_half_precision(saved):
     with torch.no_grad():
         assert torch.allclose(network(x), again(x), atol=0.02)
     assert record["training"]["version"] == "7"
+
+
+def test_a_variance_too_large_for_half_precision_comes_back_finite(tmp_path):
+    network = ResidualUNet(PLAN).eval()
+    network.down[0].body[1].running_var.fill_(7e4)
+    save_weights(network, tmp_path / "fine.safetensors")
+    again, _ = load_weights(tmp_path / "fine.safetensors")
+    assert torch.equal(again.down[0].body[1].running_var, network.down[0].body[1].running_var)
+
+
+def test_weights_of_a_training_that_diverged_are_not_saved(tmp_path):
+    network = ResidualUNet(PLAN).eval()
+    network.head.weight.data.fill_(float("nan"))
+    with pytest.raises(DamagedWeights, match="diverged"):
+        save_weights(network, tmp_path / "fine.safetensors")
 
 
 def test_one_altered_byte_is_refused(saved):
@@ -75,3 +91,56 @@ def test_cuda_asked_for_and_absent_is_a_missing_part(saved):
         pytest.skip("this machine has a CUDA device")
     with pytest.raises(MissingPart, match="--device cpu"):
         open_engine(saved[0], patch=16, device="cuda")
+
+
+def test_a_processor_without_bfloat16_gives_the_same_answer_and_says_so(saved, tmp_path, monkeypatch):
+    monkeypatch.setenv("GILBRETH_CACHE", str(tmp_path))
+    monkeypatch.setenv("GILBRETH_PRECISION", "fp32")
+    told = []
+    patch = np.random.default_rng(0).integers(-200, 900, (1, 16, 16, 16)).astype(np.int16)
+    engine = open_engine(saved[0], patch=16, device="cpu", threads=1, report=told.append)
+    if not engine.name.startswith("openvino"):
+        pytest.skip("openvino is not installed")
+    assert engine.name == "openvino cpu fp32"
+    assert any("32 bits" in line for line in told)
+    assert np.abs(engine(patch).astype(int) - TorchEngine(saved[0], torch.device("cpu"))(patch)).max() <= 1
+
+
+@pytest.mark.gpu
+def test_a_gpu_says_what_the_cpu_says(saved):
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    patches = np.random.default_rng(0).integers(-200, 900, (9, 32, 32, 32)).astype(np.int16)
+    engine = open_engine(saved[0], patch=32, device="cuda")
+    assert engine.name == "torch cuda bf16"
+    plain = TorchEngine(saved[0], torch.device("cpu"))
+    assert np.abs(engine(patches).astype(int) - plain(patches)).max() <= 8  # bfloat16 has eight bits
+
+
+def test_an_engine_told_of_a_rim_leaves_it_off_and_says_the_same_inside(saved, tmp_path, monkeypatch):
+    monkeypatch.setenv("GILBRETH_CACHE", str(tmp_path))
+    patch = np.random.default_rng(0).integers(-200, 900, (3, 32, 32, 32)).astype(np.int16)
+    whole = TorchEngine(saved[0], torch.device("cpu"))(patch)[..., 10:-10, 10:-10, 10:-10].astype(int)
+    assert np.abs(TorchEngine(saved[0], torch.device("cpu"), 10)(patch).astype(int) - whole).max() <= 1
+    chosen = open_engine(saved[0], patch=32, rim=10, device="cpu", threads=2)(patch).astype(int)
+    assert chosen.shape == (3, 4, 12, 12, 12)
+    assert np.abs(chosen - whole).max() <= 6  # bfloat16 has eight bits
+
+
+def test_without_openvino_plain_torch_says_the_same_and_it_is_told(saved, tmp_path, monkeypatch):
+    monkeypatch.setenv("GILBRETH_CACHE", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    told = []
+    patch = np.random.default_rng(0).integers(-200, 900, (2, 16, 16, 16)).astype(np.int16)
+    engine = open_engine(saved[0], patch=16, device="cpu", threads=1, report=told.append)
+    assert engine.name == "torch cpu fp32"
+    assert any("pip install openvino" in line for line in told)
+    assert np.array_equal(engine(patch), TorchEngine(saved[0], torch.device("cpu"))(patch))
+
+
+def test_a_model_opens_its_engine_ahead_and_does_not_open_it_again(saved, tmp_path, monkeypatch):
+    monkeypatch.setenv("GILBRETH_CACHE", str(tmp_path))
+    _, path = saved
+    model = open_ready(path.parent, device="cpu")
+    first = model.engines.of(model.fine, patch=model.look.patch, rim=model.look.halo, device="cpu", threads=None)
+    assert model.ready(device="cpu").engines.of(model.fine, patch=80, rim=12, device="cpu", threads=None) is first

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import threading
 import time
 
 import numpy as np
@@ -54,24 +53,15 @@ def test_a_child_that_dies_between_scans_is_replaced(series):
 
 
 def stopped_during(path, number: signal.Signals, **limits) -> RejectedScan:
-    """Load a slow scan while its child gets a signal."""
+    """Load a slow scan while its child gets a signal, sent from its first word on so that no other thread can come late."""
     sandbox.stop_workers()
     load(path)
     victim = child()
-    heard = threading.Event()
-
-    def interrupt() -> None:
-        heard.wait(20)
-        victim.send_signal(number)
-
-    thread = threading.Thread(target=interrupt)
-    thread.start()
+    victim.nice(19)  # on a busy machine the child must not finish while the parent waits for a turn
     try:
         with pytest.raises(RejectedScan) as caught:
-            load(path, limits=Limits(**limits), progress=lambda *_: heard.set())
+            load(path, limits=Limits(**limits), progress=lambda *_: victim.send_signal(number) if victim.is_running() else None)
     finally:
-        heard.set()
-        thread.join()
         if victim.is_running():
             victim.kill()
     return caught.value

@@ -1,0 +1,64 @@
+"""A whole reconstruction in a process of its own, so that its memory is its own and its start is counted."""
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+
+PROGRAM = """
+import sys
+from inference.pipeline import reconstruct
+from inference.scans.load import load
+scan, out, method = sys.argv[1:]
+reconstruct(load(scan), method=method, recipe="standard").write(out, scan=scan)
+"""
+
+
+def run_whole(scan: Path, out: Path, *, method: str) -> float:
+    """Reconstruct a scan by the standard recipe.
+
+    Returns
+    -------
+    float
+        Largest memory that the process and its children held together, looked at ten times a second; what they share counts
+        once for each, so that it is rather too much. [MiB]
+
+    Raises
+    ------
+    RuntimeError
+        If the process fails.
+    """
+    with subprocess.Popen([sys.executable, "-c", PROGRAM, str(scan), str(out), method], stderr=subprocess.PIPE, text=True) as process:
+        peak = _Peak(process.pid)
+        _, said = process.communicate()
+        found = peak.stop()
+    if process.returncode:
+        raise RuntimeError(f"the reconstruction ended with status {process.returncode}: {said[-500:]}")
+    return found
+
+
+class _Peak:
+    """Watches the memory of a process and its children."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid, self._most, self._ended = pid, 0.0, threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.1):
+            try:
+                whole = psutil.Process(self._pid)
+                held = sum(one.memory_info().rss for one in (whole, *whole.children(recursive=True)))
+            except psutil.Error:
+                time.sleep(0.05)
+                continue
+            self._most = max(self._most, held / 1024.0**2)
+
+    def stop(self) -> float:
+        self._ended.set()
+        self._thread.join()
+        return self._most

@@ -1,0 +1,39 @@
+"""Whether this machine has compiled the numeric kernels before: the first run takes a minute longer, and says so."""
+
+from pathlib import Path
+
+
+def compiled() -> bool:
+    """Whether compiled kernels of this version lie in the cache."""
+    from inference.segmentation.flooding import _flood
+
+    cache = getattr(_flood, "_cache", None)
+    folder = getattr(cache, "cache_path", None)
+    source = Path(__file__).parent / "segmentation" / "flooding.py"
+    return folder is not None and any(item.stat().st_mtime >= source.stat().st_mtime for item in Path(folder).glob("flooding._flood-*.nbi"))
+
+
+def notice() -> str:
+    """What to tell before the first run."""
+    return "compiling for this processor: about a minute, once"
+
+
+def threads_may_share() -> bool:
+    """Whether two Python threads may run compiled kernels at once: numba's own work queue ends the process then, OpenMP and TBB do not."""
+    import importlib.util
+
+    from numba import config
+
+    if config.THREADING_LAYER in ("workqueue", "forksafe"):
+        return False
+    return any(_loads(f"numba.np.ufunc.{pool}") for pool in ("omppool", "tbbpool") if importlib.util.find_spec(f"numba.np.ufunc.{pool}"))
+
+
+def _loads(module: str) -> bool:
+    import importlib
+
+    try:
+        importlib.import_module(module)
+    except ImportError:
+        return False
+    return True
