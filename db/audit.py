@@ -78,10 +78,9 @@ def record(
     _append(db_session, [{"operation": operation, "entity": entity, "entity_id": entity_id, "old": None, "new": new, "reason": reason}])
 
 
-def settle(db_session: Session) -> None:
+def settle(engine: Engine, head: tuple[int, str] | None) -> None:
     """After a commit: move the anchor forward to the new head."""
-    head = db_session.info.pop("audit_head", None)
-    anchor = db_session.get_bind().engine.__dict__.get("gilbreth_anchor")
+    anchor = engine.__dict__.get("gilbreth_anchor")
     if head and anchor:
         write_anchor(anchor, number=head[0], sha256=head[1])
 

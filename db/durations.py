@@ -3,6 +3,7 @@
 Every event gets a position on its task's own time line. Events of one server boot are placed by the server's monotonic
 clock, so that a stepped wall clock changes nothing. Events that carry a client's monotonic offset are placed by that
 clock, tied to the server's at the event that arrived fastest: events kept back by a cut network fall where they happened.
+What was recorded after the start did not happen before it, though two clocks that are a hair apart may say so.
 Between two boots only the wall clock is left; it is used, and a backward step counts as no time at all.
 
 Elapsed runs from the first start to the finish. Hands-on = elapsed − pauses − AI wait. Active time under an idle rule is
@@ -103,11 +104,20 @@ def task_times(events: pd.DataFrame, *, idle_seconds: Sequence[float] = (30.0, 6
 
 def _inside(line: pd.DataFrame) -> pd.DataFrame:
     """The events from the first start to the finish of each finished task, in the order in which they happened."""
-    line = line.assign(order=np.arange(len(line))).sort_values(["task", "position", "order"], kind="stable")
+    line = line.assign(order=np.arange(len(line)), position=_after_the_start(line))
+    line = line.sort_values(["task", "position", "order"], kind="stable")
     starts = line[line["kind"] == "start"].groupby("task")["position"].first()
     ends = line[line["kind"] == "finish"].groupby("task")["position"].last()
     since, until = line["task"].map(starts), line["task"].map(ends)
     return line[(line["position"] >= since) & (line["position"] <= until)].reset_index(drop=True)
+
+
+def _after_the_start(line: pd.DataFrame) -> pd.Series:
+    """Positions, with what a client's clock placed before the start that it followed put on the start."""
+    is_start = line["kind"] == "start"
+    starts = line[is_start].groupby("task")["position"].first()
+    early = line["client"].notna() & is_start.groupby(line["task"]).cummax() & (line["position"] < line["task"].map(starts))
+    return line["position"].mask(early, line["task"].map(starts))
 
 
 def _state(line: pd.DataFrame, turns: dict[str, int]) -> pd.Series:

@@ -6,24 +6,22 @@ both databases writers queue for one lock, so a use case that reads and then wri
 
 import os
 import sqlite3
-import threading
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 from sqlmodel import Session
 
 import db.locks  # noqa: F401  its listener refuses changes to a locked study
-from db.audit import Actor, attach, settle
-from db.errors import DatabaseFull, DatabaseUnreachable
+from db.audit import Actor, attach
+from db.errors import DatabaseUnreachable
+from db.writers import Writers, written
 
 BUSY_SECONDS = 60.0
-_WRITER_LOCK = 4829_2020  # the advisory lock that PostgreSQL writers queue for
 
 
 def sqlite_url(path: Path) -> str:
@@ -64,7 +62,7 @@ def open_engine(url: str, *, anchor: Path | None = None, pool_size: int = 10) ->
             engine = create_engine(address, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, pool_timeout=BUSY_SECONDS)
         except ModuleNotFoundError as error:
             raise DatabaseUnreachable(f"the driver {error.name} is missing; pip install 'gilbreth[postgres]'") from error
-    engine.__dict__["gilbreth_writers"] = FairLock()
+    engine.__dict__["gilbreth_writers"] = Writers()
     attach(engine, anchor=anchor)
     return engine
 
@@ -91,31 +89,10 @@ def _sqlite_engine(address: Any, *, pool_size: int) -> Engine:
     return engine
 
 
-class FairLock:
-    """A lock that serves threads in the order they came, so that no writer starves."""
-
-    def __init__(self) -> None:
-        self._guard, self._queue, self._held = threading.Lock(), deque[threading.Event](), False
-
-    def __enter__(self) -> None:
-        with self._guard:
-            if not self._held:
-                self._held = True
-                return
-            turn = threading.Event()
-            self._queue.append(turn)
-        turn.wait()
-
-    def __exit__(self, *_error: object) -> None:
-        with self._guard:
-            if self._queue:
-                self._queue.popleft().set()
-            else:
-                self._held = False
-
-
 @contextmanager
-def transaction(engine: Engine, *, actor: Actor | None = None, reason: str = "", request_id: str = "") -> Iterator[Session]:
+def transaction(
+    engine: Engine, *, actor: Actor | None = None, reason: str = "", request_id: str = "", quick: bool = False
+) -> Iterator[Session]:
     """One use case: committed as a whole when the block ends, rolled back when it raises.
 
     Parameters
@@ -128,6 +105,9 @@ def transaction(engine: Engine, *, actor: Actor | None = None, reason: str = "",
         Why, for the audit, where the act needs one.
     request_id : str
         Ties the audit entries of one request together.
+    quick : bool
+        Whether this use case takes milliseconds and comes often: it may then share its commit with others of its kind that
+        wait in the queue. Each is still whole by itself, and durable when the block ends.
 
     Examples
     --------
@@ -142,22 +122,9 @@ def transaction(engine: Engine, *, actor: Actor | None = None, reason: str = "",
     ...     db_session.exec(select(Site.name)).all()
     ['First hospital']
     """
-    with engine.__dict__["gilbreth_writers"], Session(engine, expire_on_commit=False) as db_session:
+    with written(engine, engine.__dict__["gilbreth_writers"], quick=quick) as db_session:
         db_session.info.update(actor=actor or Actor(), reason=reason, request_id=request_id)
-        try:
-            if engine.dialect.name == "postgresql":
-                db_session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER_LOCK})
-            yield db_session
-            db_session.commit()
-        except OperationalError as error:
-            db_session.rollback()
-            if "disk is full" in str(error) or "disk I/O error" in str(error) or "No space left" in str(error):
-                raise DatabaseFull("the disk is full, nothing was kept; make room and send it again") from error
-            raise
-        except BaseException:
-            db_session.rollback()
-            raise
-        settle(db_session)
+        yield db_session
 
 
 @contextmanager

@@ -46,7 +46,7 @@ class Revealed:
 
 def choices_of(protocol: Protocol) -> tuple[str, str]:
     """The two things between which is drawn."""
-    return ("manual-ai", "ai-manual") if protocol.design == "paired" else ("manual", "ai")
+    return ("manual-ai", "ai-manual") if protocol.design in ("paired", "multi_reader") else ("manual", "ai")
 
 
 def permuted_blocks(*, length: int, block_sizes: Sequence[int], choices: Sequence[str], seed: int | str) -> list[str]:
@@ -141,7 +141,7 @@ def fingerprint(key: bytes) -> str:
 
 
 def seal_list(db_session: Session, *, study: Study, key: bytes, now: datetime, seed: int | None = None) -> int:
-    """Make and seal the list for every stratum that has none yet; returns how many lines were sealed.
+    """Make and seal the list of every stratum, or what it lacks after a site or cases were added; returns how many lines were sealed.
 
     Parameters
     ----------
@@ -152,30 +152,31 @@ def seal_list(db_session: Session, *, study: Study, key: bytes, now: datetime, s
     if protocol.allocation.method == "none":
         return 0
     sites = db_session.exec(select(Site.code).order_by(Site.code)).all()
-    present = set(db_session.exec(select(SealedEntry.stratum).where(SealedEntry.study_id == study.id).distinct()).all())
+    last = select(SealedEntry.stratum, func.max(SealedEntry.position)).where(SealedEntry.study_id == study.id)
+    present = {stratum: int(number) for stratum, number in db_session.execute(last.group_by(SealedEntry.stratum)).all()}
     seed = secrets.randbits(128) if seed is None else seed
     sealed = 0
     for stratum in strata_of(protocol, sites=sites):
-        if stratum in present:
-            continue
-        for position, line in enumerate(_lines(protocol, seed=f"{seed}/{study.id}/{stratum}"), start=1):
+        have = present.get(stratum, 0)
+        lines = _lines(protocol, have=have, seed=f"{seed}/{study.id}/{stratum}/{have}")
+        for position, line in enumerate(lines, start=have + 1):
             values = {
                 "study_id": study.id, "stratum": stratum, "position": position, "created_at": now, "key_fingerprint": fingerprint(key),
                 "ciphertext": Fernet(key).encrypt(f"{study.id}|{stratum}|{position:06d}|{line}".encode()),
             }  # fmt: skip
             db_session.add(SealedEntry.model_validate(values))
-            sealed += 1
+        sealed += len(lines)
     db_session.flush()
     return sealed
 
 
-def _lines(protocol: Protocol, *, seed: str) -> list[str]:
-    """The list's lines, all of one length: an index into the choices, or a number of the coin."""
-    if protocol.allocation.method == "minimisation":
+def _lines(protocol: Protocol, *, have: int, seed: str) -> list[str]:
+    """The lines that a list of so many lacks, all of one length: an index into the choices, or a number of the coin."""
+    part, cases = protocol.allocation, protocol.study.cases
+    if part.method == "minimisation":
         generator = random.Random(seed)
-        return [f"{generator.random():.12f}" for _ in range(protocol.study.cases * 2)]
-    drawn = permuted_blocks(length=protocol.study.cases, block_sizes=protocol.allocation.block_sizes, choices=("0", "1"), seed=seed)
-    return drawn
+        return [f"{generator.random():.12f}" for _ in range(cases * 2 - have)]
+    return permuted_blocks(length=cases - have, block_sizes=part.block_sizes, choices=("0", "1"), seed=seed)
 
 
 def _open_line(entry: SealedEntry, *, key: bytes) -> str:
@@ -197,14 +198,14 @@ def reveal(db_session: Session, *, case: Case, key: bytes, actor: Actor, now: da
     Raises
     ------
     Forbidden
-        Before eligibility is locked, for an excluded case, or when the list does not open.
+        Before eligibility is locked, for an excluded or a training case, or when the list does not open.
     """
     study = db_session.get_one(Study, case.study_id)
     require(db_session, actor=actor, operation="allocation.reveal", study=study)
     drawn = db_session.exec(select(Allocation).where(Allocation.case_id == case.id)).first()
     if drawn is not None:
         return Revealed(case.number, drawn.sequence, drawn.stratum, drawn.position, new=False)
-    _check_eligible(db_session, case)
+    require_eligible(db_session, case=case)
     protocol = protocol_of(db_session, study_id=study.id)
     if protocol.allocation.method == "none":
         raise Forbidden(f"a {protocol.design} design draws no arms")
@@ -214,7 +215,10 @@ def reveal(db_session: Session, *, case: Case, key: bytes, actor: Actor, now: da
         select(SealedEntry).where(SealedEntry.study_id == study.id, SealedEntry.stratum == stratum, SealedEntry.position == position)
     ).first()
     if entry is None:
-        raise Forbidden(f"the sealed list of {stratum} has no line {position}; the allocator must seal more")
+        raise Forbidden(
+            f"the sealed list of {stratum} has no line {position}; a new site joins with gilbreth study add-site, "
+            "more cases come with an amendment of [study] cases"
+        )
     line = _open_line(entry, key=key)
     if protocol.allocation.method == "minimisation":
         sequence = _minimise(db_session, protocol=protocol, case=case, coin=float(line))
@@ -231,7 +235,10 @@ def reveal(db_session: Session, *, case: Case, key: bytes, actor: Actor, now: da
     return Revealed(case.number, sequence, stratum, position, new=True)
 
 
-def _check_eligible(db_session: Session, case: Case) -> None:
+def require_eligible(db_session: Session, *, case: Case) -> None:
+    """Raise `Forbidden` unless a case's eligibility is locked and says yes."""
+    if case.training:
+        raise Forbidden(f"{case.number} is a training case: it takes no line of the list; both arms are practised")
     screening = db_session.exec(select(Screening).where(Screening.case_id == case.id)).first()
     if screening is None or screening.locked_at is None:
         raise Forbidden(f"the eligibility of {case.number} is not locked yet; record and lock it before the arm is drawn")

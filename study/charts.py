@@ -1,7 +1,9 @@
 """Results to Plotly figures, shared by pages and the report."""
 
+import math
+import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -9,7 +11,7 @@ import plotly.graph_objects as go
 from study.comparison import Comparison, Effect
 
 if TYPE_CHECKING:
-    from study.operations import Chart
+    from study.weekly_charts import Chart
 
 # Okabe–Ito: told apart in the common kinds of colour blindness.
 COLOURS = {"manual": "#999999", "ai": "#0072B2"}
@@ -204,8 +206,10 @@ def reason_bars(reasons: pd.DataFrame, *, title: str) -> go.Figure:
     return figure.update_layout(barmode="group", legend={"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"})
 
 
-def course(lines: dict[str, tuple[list[float], list[float]]], *, title: str, x: str, y: str, switch: float | None = None) -> go.Figure:
-    """A line per arm, `(x, y)` each; a vertical line marks a switch."""
+def course(
+    lines: dict[str, tuple[list[float], list[float]]], *, title: str, x: str, y: str, switch: float | None = None, note: str = ""
+) -> go.Figure:
+    """A line per arm, `(x, y)` each; a vertical line marks a switch; `note` (filter, source, sample size) stands under the title."""
     figure = go.Figure()
     for arm, (across, up) in lines.items():
         colour = COLOURS.get(arm, "#009E73")
@@ -221,40 +225,139 @@ def course(lines: dict[str, tuple[list[float], list[float]]], *, title: str, x: 
         figure.add_vline(x=switch, line_dash="dash", line_color="#D55E00")
     figure = _dressed(figure, title=title, y=y)
     figure.update_xaxes(title=x)
+    _note_under_title(figure, note)
     return figure.update_layout(legend={"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"})
 
 
-def control_chart(chart: "Chart", *, title: str) -> go.Figure:
-    """Weekly values with centre and limits; special causes stand out by colour and shape, a re-base by a line."""
-    figure = go.Figure()
-    weeks = list(chart.weeks)
-    for values, name, dash in ((chart.upper, "upper limit", "dot"), (chart.centre, "centre", "solid"), (chart.lower, "lower limit", "dot")):
+SPECIAL = "#D55E00"
+FEWEST = 5  # a box of fewer is a picture of single exams
+NOTE_WIDTH = 88
+
+
+def control_chart(chart: "Chart", *, title: str, note: str = "") -> go.Figure:
+    """Weekly values with centre and limits; special causes stand out by colour and shape, changes and model versions by lines.
+
+    After a change the first baseline stays visible, dotted; `note` (filter, source, sample size) stands under the title, so that
+    every picture taken of the figure carries it.
+    """
+    figure, weeks = go.Figure(), list(chart.weeks)
+    if chart.baseline is not None and chart.rebased_at is not None:
+        later = [week for week in weeks if week >= chart.rebased_at]
+        for value, name in zip(chart.baseline, ("first baseline", None, None), strict=True):
+            line = {"dash": "dashdot" if name else "dot", "color": "#CC79A7", "width": 1}
+            figure.add_scatter(x=later, y=[value] * len(later), mode="lines", name=name, line=line, showlegend=bool(name), hoverinfo="skip")
+    for values, name, dash in ((chart.upper, "limits", "dot"), (chart.centre, "centre", "solid"), (chart.lower, "lower limit", "dot")):
+        line = {"dash": dash, "color": "#888", "width": 2, "shape": "hvh"}
+        shown = name != "lower limit"
+        figure.add_scatter(x=weeks, y=list(values), mode="lines", name=name, line=line, showlegend=shown, hoverinfo="skip")
+    line = {"color": COLOURS["ai"], "width": 1}
+    figure.add_scatter(x=weeks, y=list(chart.values), mode="lines", line=line, showlegend=False, hoverinfo="skip")
+    groups = (("common cause", "circle", COLOURS["manual"], False), ("special cause", "diamond", SPECIAL, True))
+    for name, symbol, colour, special in groups:
+        points = [point for point in zip(weeks, chart.values, chart.cases, chart.signals, strict=True) if bool(point[3]) is special]
         figure.add_scatter(
-            x=weeks, y=list(values), mode="lines", name=name, line={"dash": dash, "color": "#888", "width": 1.5, "shape": "hvh"}
-        )
-    figure.add_scatter(
-        x=weeks, y=list(chart.values), mode="lines", line={"color": COLOURS["ai"], "width": 1}, showlegend=False, hoverinfo="skip"
-    )
-    groups = (("common cause", "circle", COLOURS["manual"], [not signal for signal in chart.signals]),)
-    special = ("special cause", "diamond", "#D55E00", [bool(signal) for signal in chart.signals])
-    for name, symbol, colour, chosen in (*groups, special):
-        points = [(w, v, n, s) for w, v, n, s, c in zip(weeks, chart.values, chart.cases, chart.signals, chosen, strict=True) if c]
-        figure.add_scatter(
-            x=[point[0] for point in points],
-            y=[point[1] for point in points],
-            mode="markers",
-            name=name,
-            marker={"symbol": symbol, "size": 9, "color": colour},
+            x=[point[0] for point in points], y=[point[1] for point in points], mode="markers", name=name,
+            marker={"symbol": symbol, "size": 8, "color": colour},
             text=[f"{n} cases{', ' + s.replace('_', ' ') if s else ''}" for _, _, n, s in points],
             hovertemplate="%{x|%d %b %Y}: %{y:.2f}, %{text}<extra></extra>",
-        )
-    if chart.rebased_at is not None:
-        figure.add_vline(
-            x=chart.rebased_at.timestamp() * 1000,
-            line_dash="dash",
-            line_color="#555",
-            annotation_text="go-live",
-            annotation_position="top left",
-        )
+        )  # fmt: skip
     figure = _dressed(figure, title=title, y=chart.unit)
-    return figure.update_layout(legend={"orientation": "h", "y": -0.15}, height=360)
+    if min(chart.lower, default=-1.0) >= 0:
+        figure.update_yaxes(rangemode="nonnegative")  # a share of nought all year is no reason to show an axis from −1
+    if chart.target is not None:
+        figure.add_hline(y=chart.target, line_width=1.5, line_color="#009E73", annotation_text="target", annotation_position="top right")
+    if chart.changes or chart.marks:
+        _leave_room(figure, chart)
+        _mark(figure, chart)
+    lines = _note_under_title(figure, note)
+    return figure.update_layout(legend={"orientation": "h", "y": -0.14}, height=372 + 15 * lines)
+
+
+def _note_under_title(figure: go.Figure, note: str) -> int:
+    """Whole, however long: a filter that is cut off is no filter. The number of lines it takes."""
+    lines = textwrap.wrap(note, NOTE_WIDTH)
+    if lines:
+        figure.update_layout(title={"subtitle": {"text": "<br>".join(lines), "font": {"size": 11}}}, margin={"t": 68 + 15 * len(lines)})
+    return len(lines)
+
+
+def _leave_room(figure: go.Figure, chart: "Chart") -> None:
+    """Keep the top of the plot free for the names of changes and versions."""
+    drawn = [*chart.values, *chart.upper, *chart.lower, *(chart.baseline or ()), *((chart.target,) if chart.target is not None else ())]
+    known = [value for value in drawn if math.isfinite(value)]
+    span = max(known) - min(known) or 1.0
+    figure.update_yaxes(range=[min(known) - 0.06 * span, max(known) + 0.24 * span])
+
+
+def _mark(figure: go.Figure, chart: "Chart") -> None:
+    """Upright lines: dashed where limits start afresh, dotted where a model version came."""
+    lines = [(when, name, "dash", "#777", 1.0) for when, name in chart.changes]
+    lines += [(when, name, "dot", "#56B4E9", 0.93) for when, name in chart.marks]
+    shapes, words = list(figure.layout.shapes), list(figure.layout.annotations)
+    for when, name, dash, colour, top in lines:
+        x = when.tz_localize(None) if when.tzinfo else when
+        shapes.append(
+            {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": {"dash": dash, "color": colour, "width": 1.3}}
+        )
+        words.append(
+            {"x": x, "y": top, "yref": "paper", "text": name, "showarrow": False, "xanchor": "left", "yanchor": "top", "font": {"size": 10}}
+        )
+    figure.update_layout(shapes=shapes, annotations=words)
+
+
+def accrual_course(frame: pd.DataFrame, *, planned: int, title: str, ends: tuple[Any, Any, Any] | None = None) -> go.Figure:
+    """Cases enrolled against plan; columns `week`, `enrolled`, `plan`. `ends` are early, median and late day of the last case."""
+    figure = go.Figure()
+    done = frame.dropna(subset=["enrolled"])
+    line = {"color": "#888", "width": 1.5, "dash": "dash"}
+    figure.add_scatter(x=frame["week"], y=frame["plan"], mode="lines", name="plan", line=line)
+    figure.add_scatter(x=done["week"], y=done["enrolled"], mode="lines+markers", name="enrolled", line={"color": COLOURS["ai"], "width": 2})
+    if ends is not None and len(done):
+        for when, name, dash in zip(
+            ends, ("forecast, 95 % earliest", "forecast, median", "forecast, 95 % latest"), ("dot", "solid", "dot"), strict=True
+        ):
+            x, y = [done["week"].iloc[-1], pd.Timestamp(when).tz_localize(None)], [done["enrolled"].iloc[-1], planned]
+            figure.add_scatter(x=x, y=y, mode="lines", name=name, line={"color": "#E69F00", "width": 1.5, "dash": dash})
+    figure = _dressed(figure, title=title, y="cases enrolled")
+    return figure.update_layout(legend={"orientation": "h", "y": -0.14}, height=380)
+
+
+def scenario_grid(names: tuple[list[str], list[str]], values: list[list[float | None]], words: list[list[str]], *, title: str) -> go.Figure:
+    """A table of scenarios as a heat map: AI share across, volume up; the words of each cell are shown."""
+    figure = go.Figure(
+        go.Heatmap(
+            z=values,
+            x=names[0],
+            y=names[1],
+            text=words,
+            texttemplate="%{text}",
+            colorscale="Cividis",
+            reversescale=True,
+            colorbar={"title": "posts"},
+            hovertemplate="%{y}, %{x}: %{text}<extra></extra>",
+        )
+    )
+    figure = _dressed(figure, title=title, y="volume")
+    figure.update_xaxes(title="share of cases that AI takes first", type="category")  # else "25%" is read as a number
+    figure.update_yaxes(type="category")
+    return figure.update_layout(height=330)
+
+
+def dose_boxes(cases: pd.DataFrame, measure: str, *, unit: str, title: str) -> go.Figure:
+    """Box of one dose measure for exams of two scans and of one; fewer than five exams are not drawn."""
+    figure, names = go.Figure(), []
+    for place, (scans, colour) in enumerate(((2, COLOURS["manual"]), (1, COLOURS["ai"]))):
+        known = cases.loc[cases["scans"] == scans, measure].dropna().astype(float)
+        few = len(known) < FEWEST
+        names.append(f"{'two scans' if scans == 2 else 'one scan'} ({f'n < {FEWEST}, not drawn' if few else f'n = {len(known):,}'})")
+        if few:
+            continue
+        low, middle, high = (float(value) for value in known.quantile([0.25, 0.5, 0.75]))
+        reach = 1.5 * (high - low)
+        inside = known[(known >= low - reach) & (known <= high + reach)]
+        ends = {"lowerfence": [float(inside.min())], "upperfence": [float(inside.max())]}
+        figure.add_box(
+            x=[place], q1=[low], median=[middle], q3=[high], **ends, marker_color=colour, showlegend=False, width=0.5, name=names[-1]
+        )
+    figure = _dressed(figure, title=title, y=unit)
+    return figure.update_xaxes(tickvals=[0, 1], ticktext=names, range=[-0.6, 1.6])

@@ -60,6 +60,9 @@ def _report(error: Exception, *, as_json: bool) -> int:
     if type(error).__name__ in ("Exit", "Abort"):
         return int(getattr(error, "exit_code", 1))
     status = getattr(error, "exit_status", None)
+    if status is None and isinstance(error, OSError) and error.filename:
+        say(f"cannot use {error.filename}: {(error.strerror or 'refused').lower()}; give a place that can be read and written")
+        return 2
     if status is None:
         say(f"internal error: {type(error).__name__}: {error}; run again with GILBRETH_DEBUG=1 and report it")
         return 1

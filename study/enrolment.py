@@ -102,11 +102,11 @@ def enrol_case(
     check_strata(db_session, study=study, strata=chosen)
     if not eligible and not reasons:
         raise RejectedInput("no_reason", "an exclusion without a reason", "name one of the protocol's exclusion reasons")
-    number = int(db_session.exec(select(func.count()).select_from(Case).where(Case.study_id == study.id)).one()) + 1
     case = Case.model_validate(
         {
-            **dict(facts or {}), "study_id": study.id, "site_id": site.id, "number": f"C{number:05d}", "pseudonym": pseudonym,
-            "state": "eligible" if eligible else "excluded", "strata": chosen, "training": training, "enrolled_at": now,
+            **dict(facts or {}), "study_id": study.id, "site_id": site.id, "number": next_number(db_session, study_id=study.id),
+            "pseudonym": pseudonym, "state": "eligible" if eligible else "excluded", "strata": chosen, "training": training,
+            "enrolled_at": now,
         }
     )  # fmt: skip
     db_session.add(case)
@@ -118,6 +118,15 @@ def enrol_case(
     db_session.add(Screening.model_validate(answer))
     db_session.flush()
     return Enrolled(case, eligible, tuple(reasons), new=True)
+
+
+def next_number(db_session: Session, *, study_id: str) -> str:
+    """The next number for a case, counted on from how many there are; one that an import has taken is passed over."""
+    own = select(Case.number).where(Case.study_id == study_id)
+    number = int(db_session.exec(select(func.count()).select_from(Case).where(Case.study_id == study_id)).one()) + 1
+    while db_session.exec(own.where(Case.number == f"C{number:05d}")).first() is not None:
+        number += 1
+    return f"C{number:05d}"
 
 
 def check_strata(db_session: Session, *, study: Study, strata: Mapping[str, str]) -> None:
@@ -146,10 +155,30 @@ def withdraw_case(db_session: Session, *, case: Case, actor: Actor, now: datetim
     db_session.flush()
 
 
+def screening_log(db_session: Session, *, study: Study, actor: Actor) -> list[dict[str, Any]]:
+    """Every exam that was looked at, in order: its number, the answer, the reasons, who and when. No arm."""
+    require(db_session, actor=actor, operation="accrual.view", study=study)
+    rows = db_session.execute(
+        select(Case, Screening, Site.code)
+        .join(Screening, col(Screening.case_id) == Case.id)
+        .join(Site, col(Site.id) == Case.site_id)
+        .where(Case.study_id == study.id)
+        .order_by(col(Screening.screened_at), Case.number)
+    ).all()
+    return [
+        {
+            "case": case.number, "site": site, "screened_at": seen.screened_at.isoformat(), "screened_by": seen.screened_by,
+            "eligible": seen.eligible, "reasons": "; ".join(seen.reasons), "training": case.training, "state": case.state,
+        }
+        for case, seen, site in rows
+    ]  # fmt: skip
+
+
 def plan_case(db_session: Session, *, case: Case, revealed: Revealed, now: datetime, technologist_id: str | None = None) -> list[Task]:
     """The tasks that follow from an allocation, given to one technologist: the one named, or the one with the fewest."""
-    if not revealed.new:
-        return list(db_session.exec(select(Task).where(Task.case_id == case.id)).all())
+    known = [] if revealed.new else list(db_session.exec(select(Task).where(Task.case_id == case.id)).all())
+    if known:
+        return known
     chosen = technologist_id or least_busy(db_session, study_id=case.study_id)
     if chosen is None:
         return []
@@ -163,17 +192,49 @@ def plan_case(db_session: Session, *, case: Case, revealed: Revealed, now: datet
     ]  # fmt: skip
 
 
-def least_busy(db_session: Session, *, study_id: str) -> str | None:
-    """The technologist of a study with the fewest tasks; None when there is none."""
-    count = select(func.count()).select_from(Task).where(Task.technologist_id == Account.id, Task.study_id == study_id).scalar_subquery()
+def plan_training(db_session: Session, *, case: Case, actor: Actor, now: datetime, technologist_id: str | None = None) -> list[Task]:
+    """Practice tasks in both arms for one technologist, or for every one of the study; nothing is drawn. Again, it adds nothing.
+
+    Raises
+    ------
+    Forbidden
+        For a case of the study proper, whose arm must be drawn.
+    """
+    require(db_session, actor=actor, operation="task.plan", study=db_session.get_one(Study, case.study_id))
+    if not case.training:
+        raise Forbidden(f"{case.number} is a case of the study; its arm is drawn with gilbreth study allocate")
+    people = [technologist_id] if technologist_id else technologists_of(db_session, study_id=case.study_id)
+    known = {(task.technologist_id, task.arm) for task in db_session.exec(select(Task).where(Task.case_id == case.id)).all()}
+    arms = protocol_of(db_session, study_id=case.study_id).arms
+    return [
+        plan_task(
+            db_session, case=case, technologist_id=person, arm=arm, period=period, sequence=None,
+            instrument=getattr(arms, arm).instrument, now=now,
+        )
+        for person in people
+        for period, arm in enumerate(("manual", "ai"), start=1)
+        if (person, arm) not in known
+    ]  # fmt: skip
+
+
+def technologists_of(db_session: Session, *, study_id: str) -> list[str]:
+    """Accounts that process cases of this study, by code."""
     statement = (
         select(Account.id)
         .join(RoleGrant, col(RoleGrant.account_id) == Account.id)
         .where(RoleGrant.role == "technologist", col(RoleGrant.revoked_at).is_(None), col(Account.disabled_at).is_(None))
         .where(col(RoleGrant.study_id).is_(None) | (RoleGrant.study_id == study_id))
-        .order_by(count, Account.code)
+        .order_by(Account.code)
     )
-    return db_session.exec(statement.limit(1)).first()
+    return list(dict.fromkeys(db_session.exec(statement).all()))
+
+
+def least_busy(db_session: Session, *, study_id: str) -> str | None:
+    """The technologist of a study with the fewest tasks, by code where several have as few; None when there is none."""
+    people = technologists_of(db_session, study_id=study_id)
+    counts = select(Task.technologist_id, func.count()).where(Task.study_id == study_id).group_by(Task.technologist_id)
+    tasks = {person: int(number) for person, number in db_session.execute(counts).all()}
+    return min(people, key=lambda person: tasks.get(person, 0), default=None)
 
 
 def require_allocated(db_session: Session, *, case: Case) -> None:

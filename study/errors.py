@@ -22,17 +22,47 @@ class RejectedInput(StudyError, ValueError):
         self.code, self.found, self.remedy = code, found, remedy
         super().__init__(f"rejected [{code}]: {found}; {remedy}")
 
+    def __reduce__(self) -> tuple[type["RejectedInput"], tuple[str, str, str]]:
+        """So that a refusal can come back from another process."""
+        return RejectedInput, (self.code, self.found, self.remedy)
+
 
 class Forbidden(StudyError, PermissionError):
-    """Not allowed for this role, or in this state of the study (locked, blinded)."""
+    """Not allowed for this role, or in this state of the study (locked, blinded).
+
+    Parameters
+    ----------
+    message : str
+        What is refused, and who or what would be allowed.
+    state : str, optional
+        The state of the study, where it alone is in the way.
+    """
 
     exit_status = 5
+
+    def __init__(self, message: str = "", *, state: str | None = None) -> None:
+        self.state = state
+        super().__init__(message)
 
 
 class MissingPart(StudyError, RuntimeError):
     """An optional part is not installed; says which command installs it."""
 
     exit_status = 3
+
+
+class NotYetRead(StudyError, RuntimeError):
+    """Figures of a large study are being read for the first time here; ask again in a while.
+
+    Parameters
+    ----------
+    events, total : int
+        Events read so far, and all.
+    """
+
+    def __init__(self, events: int, total: int) -> None:
+        self.events, self.total = events, total
+        super().__init__(f"{events:,} of {total:,} events read; the page opens when all are")
 
 
 class WrongUsage(StudyError, ValueError):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 FRAME = re.compile(r"(?P<view>.+?)_?(?P<angle>\d{1,3})?$")
+GRAVITY = {"reject": 0, "review": 1, "note": 2}
 FOLDERS = ("mip", "vr", "cpr", "mpr")
 
 
@@ -25,15 +26,19 @@ class Record:
 
 def find_records(folder: Path) -> dict[str, Record]:
     """Every finished reconstruction below a folder, by name."""
-    return {path.parent.name: _record(path) for path in sorted(folder.glob("*/case.json"))}
+    return {path.parent.name: read_record(path.parent) for path in sorted(folder.glob("*/case.json"))}
 
 
-def _record(path: Path) -> Record:
+def read_record(folder: Path) -> Record:
+    """One finished reconstruction."""
+    path = folder / "case.json"
     content = json.loads(path.read_text(encoding="utf-8"))
     check, model = content["qc"], content["model"]
-    findings = tuple(f"{item['text']} ({item['severity']})" for item in check["findings"])
+    gravest_first = sorted(check["findings"], key=lambda item: GRAVITY.get(item["severity"], 0))
+    findings = tuple(f"{item['text']} ({item['severity']})" for item in gravest_first)
     vessels = tuple(str(item["name"] if isinstance(item, dict) else item).replace("_", " ") for item in content["vessels"])
-    stages = pd.DataFrame(content["stages"]).rename(columns={"name": "Stage", "seconds": "Seconds", "peak_rss_mb": "Peak memory [MB]"})
+    names = {"name": "Stage", "seconds": "Seconds", "peak_rss_mb": "Peak memory [MB]"}
+    stages = pd.DataFrame(content["stages"], columns=list(names)).rename(columns=names).round(2)
     made_by = f"{model['name']} {model['version']} on {content['device']}, {content['engine']}"
     return Record(path.parent, check["verdict"], findings, vessels, stages, made_by)
 
@@ -60,3 +65,15 @@ def frames_of(record: Record) -> dict[str, dict[int, Path]]:
                 view = f"{kind} {match['view'].replace('_', ' ')}"
                 views.setdefault(view, {})[int(match["angle"] or 0)] = path
     return {view: dict(sorted(frames.items())) for view, frames in views.items()}
+
+
+def in_words(view: str) -> str:
+    """A view's name as a person would write it.
+
+    Examples
+    --------
+    >>> in_words("mip rotate"), in_words("cpr carotid r")
+    ('MIP, turning', 'CPR, carotid r')
+    """
+    kind, _, rest = view.partition(" ")
+    return f"{kind.upper()}, {'turning' if rest == 'rotate' else rest}"

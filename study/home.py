@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
-from db.backup import copy_sqlite
 from db.engine import database_url, open_engine
-from db.migrate import current, is_known, newest, require_current, upgrade
+from db.errors import DatabaseUnreachable
+from db.revision import is_current_file
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,24 @@ def open_home(path: Path) -> Home:
     """
     path.mkdir(parents=True, exist_ok=True)
     engine = open_engine(database_url(path), anchor=anchor_path(path))
-    have = current(engine)
+    if not (engine.url.get_backend_name() == "sqlite" and engine.url.database and is_current_file(Path(engine.url.database))):
+        _bring_up_to_date(engine, path)
+    return Home(path, engine)
+
+
+def _bring_up_to_date(engine: Engine, path: Path) -> None:
+    """Its tools are loaded here and not at every start: a server that was killed is to be up again at once."""
+    from db.backup import copy_sqlite
+    from db.migrate import current, is_known, newest, require_current, upgrade
+
+    try:
+        have = current(engine)
+    except OperationalError as error:
+        remedy = "start it, or set GILBRETH_DATABASE_URL right"
+        raise DatabaseUnreachable(f"the database does not answer ({str(error.orig).splitlines()[0]}); {remedy}") from error
     if have is None:
         upgrade(engine)
     elif have != newest() and is_known(have) and engine.dialect.name == "sqlite":
         copy_sqlite(engine, path / "backups" / f"before-{newest()}-from-{have}.sqlite")
         upgrade(engine)
     require_current(engine)
-    return Home(path, engine)

@@ -9,6 +9,7 @@ import hashlib
 import io
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 LARGEST_FRAME_BYTES = 20 << 20
 MOST_FRAMES = 400
+COLOURED = ("vr",)  # views stored in colour; all others are grey, whichever arm made them
+CURVED = ("carotid_r", "carotid_l", "vertebral_basilar_r", "vertebral_basilar_l")
 BORDER = 0.07  # share of the width that is blackened on every side, in both arms: side marks and burned-in text stand there
 RING = 0.14  # up to here text would still be text and not anatomy
 TEXT_SHARE = 0.0003
@@ -35,11 +38,42 @@ STROKE = 0.022  # of the width: what is wider in both directions is no letter's 
 NUMBER = re.compile(r"(\d+)(?=\D*$)")
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """Pictures in the common look, ready to be stored: PNG by view, and what seems wrong with them. Making them takes seconds.
+
+    Parameters
+    ----------
+    views : dict
+        PNG files by view, in order.
+    texts : tuple of str
+        Views that seem to carry text near their border, in words.
+    """
+
+    views: dict[str, list[bytes]]
+    texts: tuple[str, ...]
+
+
+def draw(frames: Mapping[str, Sequence[bytes]], *, size: int) -> Drawn:
+    """Bring pictures into the common look. Needs no database, so it can run in another process.
+
+    Raises
+    ------
+    RejectedInput
+        For no frames, too many, or a file that is no picture.
+    """
+    total = sum(len(items) for items in frames.values())
+    if not 0 < total <= MOST_FRAMES:
+        raise RejectedInput("no_frames", f"{total} pictures", f"give 1 to {MOST_FRAMES} pictures")
+    pictures = {view: [normalised(item, size=size, colour=view in COLOURED) for item in items] for view, items in frames.items() if items}
+    return Drawn({view: [png(picture) for picture in items] for view, items in pictures.items()}, tuple(_texts(pictures)))
+
+
 def store_image_set(
     db_session: Session,
     *,
     task_id: str,
-    frames: Mapping[str, Sequence[bytes]],
+    frames: Mapping[str, Sequence[bytes]] | Drawn,
     folder: Path,
     actor: Actor,
     now: Instant,
@@ -51,8 +85,9 @@ def store_image_set(
     ----------
     task_id : str
         The task that made them.
-    frames : mapping of str to sequence of bytes
-        PNG, JPEG or DICOM secondary captures by view (`mip`, `vr`, ...), in order of angle.
+    frames : mapping of str to sequence of bytes, or Drawn
+        PNG, JPEG or DICOM secondary captures by view (`mip`, `vr`, ...), in order of angle; a server gives what `draw` made of
+        them, for nobody else can write while this runs.
     folder : Path
         Folder of all image sets of the home.
     run_id : str, optional
@@ -67,26 +102,25 @@ def store_image_set(
     study = db_session.get_one(Study, task.study_id)
     require(db_session, actor=actor, operation="images.store", study=study)
     protocol = protocol_of(db_session, study_id=study.id)
-    total = sum(len(items) for items in frames.values())
-    if not 0 < total <= MOST_FRAMES:
-        raise RejectedInput("no_frames", f"{total} pictures", f"give 1 to {MOST_FRAMES} pictures")
-    key = new_id()
-    pictures = {view: [normalised(content, size=protocol.images.size) for content in items] for view, items in frames.items() if items}
-    problems = [*missing_views(pictures, protocol), *_texts(pictures)]
+    drawn = frames if isinstance(frames, Drawn) else draw(frames, size=protocol.images.size)
+    key, total = new_id(), sum(len(items) for items in drawn.views.values())
+    problems = [*missing_views(drawn.views, protocol), *drawn.texts]
     digest = hashlib.sha256()
-    for view, items in sorted(pictures.items()):
-        for number, picture in enumerate(items):
+    for view, items in sorted(drawn.views.items()):
+        for number, content in enumerate(items):
             path = folder / key / view / f"{number:03d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            content = png(picture)
             path.write_bytes(content)
             digest.update(content)
     for old in db_session.exec(select(ImageSet).where(ImageSet.task_id == task_id)).all():
         old.problem = "replaced by a later set"
         db_session.add(old)
     values: dict[str, Any] = {
-        "id": key, "study_id": study.id, "task_id": task_id, "run_id": run_id, "path": key, "sha256": digest.hexdigest(), "frames": total,
-        "views": {view: len(items) for view, items in pictures.items()}, "problem": "; ".join(problems)[:500] or None, "created_at": now.at,
+        "id": key, "study_id": study.id, "task_id": task_id, "run_id": run_id,
+        "path": key, "sha256": digest.hexdigest(), "frames": total,
+        "views": {view: len(items) for view, items in drawn.views.items()},
+        "problem": "; ".join(problems)[:500] or None, "created_at": now.at,
+        "calibration": task.training,  # practice cases are what readers practise on
     }  # fmt: skip
     made = ImageSet.model_validate(values)
     db_session.add(made)
@@ -107,18 +141,51 @@ def settle_image_set(db_session: Session, *, image_set_id: str, actor: Actor, st
     db_session.add(image_set)
 
 
-def frames_of_reconstruction(folder: Path) -> dict[str, list[bytes]]:
-    """The rotating MIP and VR frames that `gilbreth reconstruct` wrote, by view, in order of angle."""
+def frames_of_reconstruction(folder: Path, *, views: Sequence[str] = ("mip", "vr")) -> dict[str, list[bytes]]:
+    """The frames that `gilbreth reconstruct` wrote, by view, in the order in which both arms hand them in.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the reconstruction.
+    views : sequence of str
+        Kinds of pictures that the protocol asks for. `mip` and `vr` turn about the head-foot axis; `cpr` shows the right and the
+        left carotid, then the right and the left vertebral with the basilar, each stretched and turned about itself; a vessel
+        that was not found is a black picture.
+    """
     found = {}
-    for view in ("mip", "vr"):
-        paths = sorted((folder / view).glob("rotate_*.png"), key=lambda path: _number(path.stem))
-        if paths:
-            found[view] = [path.read_bytes() for path in paths]
+    for view in views:
+        if view == "cpr":
+            frames = _curved(folder / view)
+        else:
+            paths = sorted((folder / view).glob("rotate_*.png"), key=lambda path: _number(path.stem))
+            frames = [path.read_bytes() for path in paths]
+        if frames:
+            found[view] = frames
     return found
 
 
-def normalised(content: bytes, *, size: int) -> "Image":
-    """A picture in the common look: fitted into a black square of `size` pixels, grey where it has no colour, no metadata.
+def _curved(folder: Path) -> list[bytes]:
+    from PIL import Image
+
+    turns = sorted({path.stem.rsplit("_", 1)[1] for path in folder.glob("*_stretched_*.png")})
+    nothing = png(Image.new("L", (8, 8)))
+    paths = [folder / f"{vessel}_stretched_{turn}.png" for vessel in CURVED for turn in turns]
+    return [path.read_bytes() if path.exists() else nothing for path in paths]
+
+
+def normalised(content: bytes, *, size: int, colour: bool | None = None) -> "Image":
+    """A picture in the common look: fitted into a black square of `size` pixels, no metadata.
+
+    Parameters
+    ----------
+    content : bytes
+        PNG, JPEG or a DICOM secondary capture.
+    size : int
+        Edge of the square. [pixels]
+    colour : bool, optional
+        Store colour or grey whatever the picture holds, so that the kind of file depends on the view and never on the arm; by
+        default grey where the picture has no colour.
 
     Examples
     --------
@@ -136,18 +203,16 @@ def normalised(content: bytes, *, size: int) -> "Image":
             "too_large", f"a picture of {len(content) >> 20} MB", f"give pictures of at most {LARGEST_FRAME_BYTES >> 20} MB"
         )
     picture = _opened(content)
-    grey = picture.mode == "L" or not _has_colour(picture)
+    grey = not colour if colour is not None else picture.mode == "L" or not _has_colour(picture)
     picture = picture.convert("L" if grey else "RGB")
     picture.thumbnail((size, size), Image.Resampling.LANCZOS)
     scale = min(size / picture.width, size / picture.height)
     if scale > 1:
         picture = picture.resize((round(picture.width * scale), round(picture.height * scale)), Image.Resampling.LANCZOS)
     square = Image.new(picture.mode, (size, size))
-    square.paste(picture, ((size - picture.width) // 2, (size - picture.height) // 2))
-    edge = round(size * BORDER)
-    inner = square.crop((edge, edge, size - edge, size - edge))
-    square.paste(0 if square.mode == "L" else (0, 0, 0), (0, 0, size, size))
-    square.paste(inner, (edge, edge))
+    edge = round(size * BORDER)  # of the picture itself, which may be narrower than the square
+    inner = picture.crop((edge, edge, max(edge + 1, picture.width - edge), max(edge + 1, picture.height - edge)))
+    square.paste(inner, ((size - picture.width) // 2 + edge, (size - picture.height) // 2 + edge))
     return square
 
 

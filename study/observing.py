@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
@@ -15,9 +15,10 @@ from study.errors import Forbidden
 from study.permissions import require
 from study.recording.events import NewEvent, append_events
 from study.recording.observations import end_observation, start_observation, undo_slip
-from study.statistics import StatisticsError, event_agreement
-from study.statistics.observers import EventAgreement
 from study.studies import find_study
+
+if TYPE_CHECKING:  # the statistics take longer to load than all the rest of a server; a server that starts again must not wait for them
+    from study.statistics.observers import EventAgreement
 
 WINDOW_SECONDS = 3.0
 
@@ -50,7 +51,7 @@ class ObserverPair:
     case_number: str
     first: str
     second: str
-    agreement: EventAgreement | None
+    agreement: "EventAgreement | None"
 
 
 def watchable(engine: Engine, *, actor: Actor, study_id: str) -> list[Watchable]:
@@ -101,7 +102,7 @@ def stop_watching(engine: Engine, *, actor: Actor, observation_id: str) -> None:
 def note_seen(engine: Engine, *, actor: Actor, observation_id: str, seen: Sequence[NewEvent | tuple[str, str]]) -> int:
     """Append what an observer saw, in order; a pair (key, undone key) takes a slip back. Sent twice, it is stored once."""
     now = read_clock()
-    with transaction(engine, actor=actor) as db_session:
+    with transaction(engine, actor=actor, quick=True) as db_session:
         observation = db_session.get(Observation, observation_id)
         if observation is None or observation.observer_id != actor.account_id:
             raise Forbidden("this observation is not yours; start one of your own")
@@ -154,7 +155,9 @@ def _times(log: Sequence[Event]) -> list[tuple[float, str]]:
     return [(event.at.timestamp(), labels[event.kind](event)) for event in log if event.kind in labels]
 
 
-def _agreement(first: list[tuple[float, str]], second: list[tuple[float, str]], window_seconds: float) -> EventAgreement | None:
+def _agreement(first: list[tuple[float, str]], second: list[tuple[float, str]], window_seconds: float) -> "EventAgreement | None":
+    from study.statistics import StatisticsError, event_agreement
+
     try:
         return event_agreement(first, second, window_seconds=window_seconds)
     except StatisticsError:  # one of them noted nothing

@@ -1,6 +1,7 @@
 """Outcomes by arm, for those who may see them and when: every look is permitted first and audited."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -10,9 +11,11 @@ from sqlmodel import col, select
 
 from db import frames
 from db.audit import Actor, record
+from db.department import heads
 from db.engine import snapshot, transaction
-from db.tables import Event, Rating, Reading, Study, Task
+from db.tables import Consent, Event, Rating, Reading, Study, Task
 from study.comparison import Comparison, compare
+from study.department import SMALL, department
 from study.permissions import KNOWN, require
 from study.protocol import Protocol
 from study.studies import find_study, protocol_of
@@ -49,15 +52,39 @@ def permit_outcomes(engine: Engine, *, actor: Actor, study_id: str) -> None:
         record(db_session, operation=operation, entity="study", entity_id=study.id)
 
 
-def read_outcomes(engine: Engine, *, study_id: str) -> Outcomes:
-    """Tasks and readings as they stand; call `permit_outcomes` first, in the name of whoever will see them."""
+def read_outcomes(engine: Engine, *, study_id: str, folder: Path | None = None) -> Outcomes:
+    """Tasks and readings as they stand; call `permit_outcomes` first, in the name of whoever will see them.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Where the figures of large studies are kept (`study.department`). Without it every event is read, whatever the size.
+    """
     with snapshot(engine) as db_session:
         study = find_study(db_session, study=study_id)
         protocol = protocol_of(db_session, study_id=study.id)
         rules = protocol.timing.idle_rules_seconds
-        details = frames.task_details(db_session, study_id=study.id, idle_seconds=rules)
-        tasks = details[[*frames.TASKS, *(f"active_{rule:g}_seconds" for rule in rules)]]
-        return Outcomes(study, protocol, tasks, frames.readings(db_session, study_id=study.id))
+        readings = frames.readings(db_session, study_id=study.id)
+        if folder is None or heads(db_session).event <= SMALL:
+            details = frames.task_details(db_session, study_id=study.id, idle_seconds=rules)
+            tasks = details[[*frames.TASKS, *(f"active_{rule:g}_seconds" for rule in rules)]]
+            return Outcomes(study, protocol, tasks, readings)
+    tasks = department(engine, study_id=study.id, folder=folder).tasks[frames.TASKS]
+    words = {name: str for name in ("site", "technologist", "arm", "instrument")}
+    return Outcomes(study, protocol, tasks.astype(words), readings)
+
+
+def outcome_version(engine: Engine, *, study_id: str, folder: Path) -> tuple[object, ...]:
+    """What a cache of outcomes goes by: `data_version`, and for large studies the ends of the logs, which cost nothing to read."""
+    with snapshot(engine) as db_session:
+        if heads(db_session).event > SMALL:
+            state = find_study(db_session, study=study_id).state
+            large = True
+        else:
+            large = False
+    if not large:
+        return data_version(engine, study_id=study_id)
+    return (department(engine, study_id=study_id, folder=folder).version, state)
 
 
 def data_version(engine: Engine, *, study_id: str) -> tuple[object, ...]:
@@ -68,10 +95,12 @@ def data_version(engine: Engine, *, study_id: str) -> tuple[object, ...]:
     inputs: Any = (func.sum(Event.count), func.max(Event.at))
     ratings: Any = (func.count(col(Rating.id)), func.sum(Rating.quality), func.max(Rating.amendment))
     passed: Any = func.count(col(Rating.id))
+    erased: Any = func.count(col(Consent.id))
     statements = (
         sql_select(*events, *inputs).where(col(Event.task_id).in_(in_study)),
         sql_select(*ratings).where(col(Rating.reading_id).in_(of_readings)),
         sql_select(passed).where(col(Rating.passed).is_(True), col(Rating.reading_id).in_(of_readings)),
+        sql_select(erased).where(col(Consent.study_id) == study_id, col(Consent.erase_data).is_(True)),
         sql_select(col(Study.state)).where(col(Study.id) == study_id),
     )
     with snapshot(engine) as db_session:

@@ -43,6 +43,7 @@ OPERATIONS: dict[str, Rule] = {
     "study.unblind": _rule("investigator", states=frozenset({LOCKED})),
     "study.archive": _rule("investigator", states=frozenset({UNBLINDED})),
     "study.status": _rule(*ROLES),
+    "site.add": _rule("investigator", states=OPEN_BOOKS),
     "case.enrol": _rule("investigator", states=RUNNING),
     "case.withdraw": _rule("investigator", states=RUNNING),
     "allocation.reveal": _rule("investigator", "technologist", states=RUNNING),
@@ -67,11 +68,12 @@ OPERATIONS: dict[str, Rule] = {
     "record.view_own": _rule(*ROLES),
     "accrual.view": _rule("investigator", "manager", "monitor", "administrator"),
     "operations.view": _rule("manager", "investigator", "monitor", states=KNOWN),
+    "change.mark": _rule("manager", "investigator", states=frozenset({ACTIVE, UNBLINDED})),
     "outcomes.view": _rule("investigator", "manager", "monitor", states=KNOWN),
     "outcomes.interim": _rule("monitor"),
     "export.data": _rule("investigator", "monitor", states=KNOWN),
     "export.interim": _rule("monitor"),
-    "export.inspection": _rule("monitor", "administrator"),
+    "export.inspection": _rule("monitor", "administrator", states=KNOWN),
     "audit.view_blinded": _rule("investigator", "administrator"),
     "audit.view": _rule("monitor"),
     "audit.verify": _rule("administrator", "investigator", "monitor"),
@@ -127,7 +129,8 @@ def require(db_session: Session, *, actor: Actor, operation: str, study: Study |
     if not may(actor.role, operation, state, open_operations=open_operations):
         rule = OPERATIONS.get(operation)
         if rule is not None and actor.role in rule.roles:
-            raise Forbidden(f"{operation} is not possible while the study is {state}; possible while {', '.join(sorted(rule.states))}")
+            possible = ", ".join(sorted(rule.states))
+            raise Forbidden(f"{operation} is not possible while the study is {state}; possible while {possible}", state=state)
         allowed = ", ".join(sorted(rule.roles)) if rule else "nobody"
         raise Forbidden(f"{operation} is not allowed for the role {actor.role}; allowed for {allowed}")
     held = roles_of(db_session, account_id=actor.account_id, study_id=study.id if study else None) if actor.account_id else frozenset()

@@ -9,6 +9,7 @@ from sqlmodel import Session
 from db.audit import Actor
 from db.tables import Case, Run, Study
 from study.errors import RejectedInput
+from study.model_versions import require_pinned
 from study.permissions import require
 from study.recording.events import software_version
 
@@ -30,10 +31,13 @@ def record_run(
     Raises
     ------
     RejectedInput
-        When the outcome is not that of a reconstruction.
+        When the outcome is not that of a reconstruction, or was made with another model than the study started with.
     """
+    from inference.stages import wall_seconds
+
     require(db_session, actor=actor, operation="run.record", study=db_session.get_one(Study, case.study_id))
     model, quality = outcome.get("model") or {}, outcome.get("qc") or {}
+    require_pinned(db_session, case=case, sha256=str(model.get("sha256") or ""))
     stages = [dict(stage) for stage in outcome.get("stages") or []]
     failure = outcome.get("failure")
     if failure is None and not stages:
@@ -45,7 +49,7 @@ def record_run(
                 "model_name": str(model.get("name") or ""), "model_version": str(model.get("version") or ""),
                 "model_sha256": str(model.get("sha256") or ""), "device": str(outcome.get("device") or ""),
                 "engine": str(outcome.get("engine") or ""), "software_version": software_version(), "started_at": now,
-                "seconds": sum(float(stage.get("seconds", 0.0)) for stage in stages), "stages": stages, "verdict": quality.get("verdict"),
+                "seconds": wall_seconds(stages), "stages": stages, "verdict": quality.get("verdict"),
                 "findings": list(quality.get("findings") or []), "output_path": output_path, "output_sha256": output_sha256,
                 "failure": str(failure)[:1000] if failure else None,
             }

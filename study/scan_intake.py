@@ -41,7 +41,8 @@ class Intake:
     sha256 : str
         Hash of the scan's files.
     facts : dict
-        Columns of the case that hold no identifier: `sex`, `age_band`, `scanner`, `ctdi_vol_mgy`, `dlp_mgy_cm`, `scan_path`.
+        Columns of the case that hold no identifier: `sex`, `age_band`, `scanner`, `ctdi_vol_mgy`, `dlp_mgy_cm`, `scans`,
+        `scan_path`.
     remark : str
         Verdict and findings as JSON, kept with the screening.
     """
@@ -100,10 +101,10 @@ def _take_in(path: Path, *, scans: Path, key: bytes, protocol: "Protocol") -> In
     verdict = assess(volume, limits=scan_limits(protocol.qc))
     facts = baseline_facts(volume)
     try:
-        copy, dose = keep_copy(path, volume, scans=scans, name=pseudonym(sha256, key=key), key=key)
+        copy, exam = keep_copy(path, volume, scans=scans, name=pseudonym(sha256, key=key), key=key)
     except RejectedScan as rejected:
         return Intake(False, (rejected.code,), sha256, facts, remark_of(verdict))
-    facts |= {} if dose is None else {"dlp_mgy_cm": dose}
+    facts |= exam
     named = {reason.name for reason in protocol.eligibility.exclusion}
     reasons = exclusion_reasons((finding.code for finding in verdict.findings if finding.severity == "reject"), named)
     return Intake(not reasons, reasons, sha256, {**facts, "scan_path": str(copy)}, remark_of(verdict))
@@ -149,8 +150,8 @@ def baseline_facts(volume: "Volume") -> dict[str, Any]:
     return facts | {key: header[key] for key in ("sex", "age_band", "ctdi_vol_mgy") if key in header}
 
 
-def keep_copy(path: Path, volume: "Volume", *, scans: Path, name: str, key: bytes) -> tuple[Path, float | None]:
-    """A de-identified copy under a neutral name, complete or not there at all, and the dose-length product of its dose report.
+def keep_copy(path: Path, volume: "Volume", *, scans: Path, name: str, key: bytes) -> tuple[Path, dict[str, Any]]:
+    """A de-identified copy under a neutral name, complete or not there at all, and what its files say of the exam: dose and scans.
 
     Raises
     ------
@@ -163,7 +164,7 @@ def keep_copy(path: Path, volume: "Volume", *, scans: Path, name: str, key: byte
 
     target = scans.resolve() / name
     if target.is_dir():
-        return target, None
+        return target, {}
     scans.mkdir(parents=True, exist_ok=True, mode=0o700)
     scratch = Path(tempfile.mkdtemp(prefix="incoming-", dir=scans))
     try:
@@ -173,7 +174,7 @@ def keep_copy(path: Path, volume: "Volume", *, scans: Path, name: str, key: byte
         _put(scratch / "copy", target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return target, done.dlp_mgy_cm
+    return target, {key: value for key, value in (("dlp_mgy_cm", done.dlp_mgy_cm), ("scans", done.scans)) if value is not None}
 
 
 def _put(copy: Path, target: Path) -> None:

@@ -12,7 +12,6 @@ from db.tables import Account, LoginSession
 from study.accounts import check_password
 from study.errors import Forbidden
 from study.permissions import roles_of
-from study.signatures import Confirmation
 
 IDLE = timedelta(minutes=15)
 WARN_BEFORE = timedelta(minutes=2)
@@ -73,20 +72,28 @@ def sign_in(db_session: Session, *, name: str, password: str, now: datetime) -> 
     return open_session(db_session, account=account, now=now)
 
 
-def sign_in_oidc(db_session: Session, *, subject: str, now: datetime) -> SignIn:
-    """Sign in somebody whom the identity provider vouches for; the account must carry that subject."""
+def sign_in_oidc(db_session: Session, *, subject: str, now: datetime, proved_at: datetime | None = None) -> SignIn:
+    """Sign in somebody whom the identity provider vouches for; the account must carry that subject.
+
+    Parameters
+    ----------
+    proved_at : datetime, optional
+        When they last proved to the provider who they are, if it says so; signing asks for a fresh proof.
+    """
     account = db_session.exec(select(Account).where(Account.oidc_subject == subject)).first()
     if account is None or account.disabled_at is not None:
         return SignIn(refusal="no account belongs to this identity; ask an administrator")
-    return open_session(db_session, account=account, now=now)
+    return open_session(db_session, account=account, now=now, proved_at=min(proved_at or now - LONGEST, now))
 
 
-def open_session(db_session: Session, *, account: Account, now: datetime) -> SignIn:
-    """A new session for an account whose identity is established."""
+def open_session(db_session: Session, *, account: Account, now: datetime, proved_at: datetime | None = None) -> SignIn:
+    """A new session for an account whose identity is established, just now if nothing else is said."""
     token = secrets.token_urlsafe(32)
     session = LoginSession.model_validate(
-        {"id": token_hash(token), "account_id": account.id, "created_at": now, "last_seen_at": now, "authenticated_at": now}
-    )
+        {
+            "id": token_hash(token), "account_id": account.id, "created_at": now, "last_seen_at": now, "authenticated_at": proved_at or now,
+        }
+    )  # fmt: skip
     db_session.add(session)
     record(db_session, operation="sign_in", entity="account", entity_id=account.id)
     return SignIn(token=token, person=_person(db_session, account, session, now))
@@ -147,12 +154,6 @@ def _expire(db_session: Session, session: LoginSession | None, now: datetime) ->
         session.end_reason = "idle" if now - session.last_seen_at >= IDLE else "expired"
         db_session.add(session)
         record(db_session, operation="sign_out", entity="account", entity_id=session.account_id, reason=session.end_reason)
-
-
-def confirm_by_session(db_session: Session, *, token: str, now: datetime) -> Confirmation | None:
-    """For a series of signatures in one unbroken session: the person signed in with a password and never idled out."""
-    person = who_is(db_session, token=token, now=now)
-    return Confirmation(person.account_id, "session", now) if person else None
 
 
 def sign_out(db_session: Session, *, token: str, now: datetime) -> None:

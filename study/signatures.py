@@ -1,4 +1,7 @@
-"""Electronic signatures: who, when, what it means, bound to a hash of exactly what was signed."""
+"""Electronic signatures: who, when, what it means, bound to a hash of exactly what was signed.
+
+Whether they all still hold: `study.signature_check`.
+"""
 
 import hashlib
 import json
@@ -65,11 +68,10 @@ def _seal(fields: dict[str, Any]) -> str:
     return content_hash({key: value.isoformat() if isinstance(value, datetime) else value for key, value in fields.items()})
 
 
-def void_signatures(db_session: Session, *, entity: str, entity_id: str, reason: str, now: datetime) -> int:
-    """Void the live signatures under something that is about to change; returns how many."""
-    live = db_session.exec(
-        select(Signature).where(Signature.entity == entity, Signature.entity_id == entity_id, col(Signature.voided_at).is_(None))
-    ).all()
+def void_signatures(db_session: Session, *, entity: str, entity_id: str, reason: str, now: datetime, meaning: str | None = None) -> int:
+    """Void the live signatures under something that is about to change, or those of one meaning; returns how many."""
+    statement = select(Signature).where(Signature.entity == entity, Signature.entity_id == entity_id, col(Signature.voided_at).is_(None))
+    live = db_session.exec(statement if meaning is None else statement.where(Signature.meaning == meaning)).all()
     for signature in live:
         signature.voided_at, signature.void_reason = now, reason
         db_session.add(signature)

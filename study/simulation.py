@@ -178,7 +178,7 @@ def _tasks(
                     "period": period,
                     "sequence": sequences,
                     "started_at": started,
-                    "elapsed_seconds": np.round(hands_on + wait + paused, 1),
+                    "elapsed_seconds": np.round(np.round(hands_on, 1) + np.round(wait, 1) + np.round(paused, 1), 1),  # the parts add up
                     "hands_on_seconds": np.round(hands_on, 1),
                     "ai_wait_seconds": np.round(wait, 1),
                     "clicks": clicks,
@@ -340,7 +340,7 @@ def _week(week: int, n: int, share: float, rng: np.random.Generator, chosen: Ass
             "period": 1,
             "sequence": "",
             "started_at": [go_live + timedelta(weeks=week, minutes=int(offset)) for offset in offsets],
-            "elapsed_seconds": np.round(60 * (minutes + wait), 1),
+            "elapsed_seconds": np.round(np.round(60 * minutes, 1) + np.round(60 * wait, 1), 1),
             "hands_on_seconds": np.round(60 * minutes, 1),
             "ai_wait_seconds": np.round(60 * wait, 1),
             "clicks": clicks,

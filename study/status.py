@@ -7,6 +7,7 @@ from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from db.audit import head_of
+from db.frames import withheld
 from db.tables import Allocation, Case, DataQuery, Deviation, ProtocolVersion, Reading, Study, Task
 from study.studies import protocol_of
 
@@ -21,7 +22,7 @@ def study_status(db_session: Session, *, study: Study) -> dict[str, Any]:
         "cases": _by_state(db_session, Case, study), "allocated": _count(db_session, Allocation, study),
         "tasks": _by_state(db_session, Task, study), "readings": _by_state(db_session, Reading, study),
         "open_queries": _by_state(db_session, DataQuery, study).get("open", 0), "deviations": _count(db_session, Deviation, study),
-        "audit_entries": head_of(db_session)[0], "audit_head": head_of(db_session)[1],
+        "withheld": withheld(db_session, study_id=study.id), "audit_entries": head_of(db_session)[0], "audit_head": head_of(db_session)[1],
     }  # fmt: skip
 
 
@@ -40,11 +41,17 @@ def status_lines(status: dict[str, Any]) -> list[str]:
     counts = {
         name: ", ".join(f"{number} {state}" for state, number in status[name].items()) or "none" for name in ("cases", "tasks", "readings")
     }
+    left_out = status["withheld"]
+    gone = (
+        f"; left out because somebody withdrew: {left_out['tasks']} tasks, {left_out['readings']} readings"
+        if any(left_out.values())
+        else ""
+    )
     return [
         f"{status['study']}{marked}: {status['state']}, {status['design']}, protocol version {status['protocol_version']}",
         f"cases     {counts['cases']}; {status['allocated']} allocated of {status['cases_planned']} planned",
         f"tasks     {counts['tasks']}",
-        f"readings  {counts['readings']}",
+        f"readings  {counts['readings']}{gone}",
         f"queries   {status['open_queries']} open; deviations {status['deviations']}",
         f"audit     {status['audit_entries']} entries, head {status['audit_head'][:16]}",
     ]

@@ -5,13 +5,14 @@ from functools import lru_cache
 
 from sqlmodel import Session, col, select
 
-from db.audit import Actor, record
-from db.tables import ProtocolVersion, SealedEntry, Study, Task
+from db.audit import Actor, head_of, record
+from db.tables import DataQuery, ProtocolVersion, SealedEntry, Study, Task
 from study.errors import Forbidden, RejectedInput
 from study.permissions import require
 from study.protocol import Protocol, parse_protocol
-from study.signatures import Confirmation, sign
+from study.signatures import Confirmation, sign, void_signatures
 
+LOCKED = "lock: data are complete and final"
 NEXT_STATES = {
     "draft": ("active",),
     "active": ("locked",),
@@ -63,6 +64,8 @@ def amend_study(db_session: Session, *, study: Study, protocol: Protocol, reason
     before, last = protocol_of(db_session, study_id=study.id), _last_version(db_session, study.id)
     if protocol.sha256 == last.sha256:
         raise RejectedInput("no_change", "this is the version already in force", "change the protocol first")
+    if protocol.name != study.name:
+        raise RejectedInput("not_amendable", f"the amendment renames the study to {protocol.name!r}", f'keep name = "{study.name}"')
     if study.state == "active":
         for part in ("design", "arms", "regions", "allocation"):
             if getattr(protocol, part) != getattr(before, part):
@@ -103,7 +106,7 @@ def activate_study(db_session: Session, *, study: Study, actor: Actor, now: date
     """Freeze the protocol and open enrolment. The sealed list must be there if the protocol draws arms."""
     require(db_session, actor=actor, operation="study.activate", study=study)
     protocol = protocol_of(db_session, study_id=study.id)
-    if protocol.allocation.method == "permuted_blocks":
+    if protocol.allocation.method != "none":
         sealed = db_session.exec(select(SealedEntry.id).where(SealedEntry.study_id == study.id).limit(1)).first()
         if sealed is None:
             raise Forbidden("the allocation list is not sealed yet; seal it first (gilbreth study activate does both)")
@@ -111,21 +114,25 @@ def activate_study(db_session: Session, *, study: Study, actor: Actor, now: date
 
 
 def lock_study(db_session: Session, *, study: Study, confirmation: Confirmation, actor: Actor, now: datetime) -> Study:
-    """Lock: from here on every write is refused. Open tasks must be finished or given up first."""
+    """Lock: from here on every write is refused. Open tasks must be finished or given up first, data queries closed."""
     require(db_session, actor=actor, operation="study.lock", study=study)
     busy = db_session.exec(select(Task.id).where(Task.study_id == study.id, col(Task.state).in_(("open", "paused")))).all()
     if busy:
         raise Forbidden(f"{len(busy)} tasks are still open; finish or abort them, then lock")
-    _sign(db_session, study, confirmation, "lock: data are complete and final", now)
+    asked = db_session.exec(select(DataQuery.id).where(DataQuery.study_id == study.id, DataQuery.state != "closed")).all()
+    if asked:
+        raise Forbidden(f"{len(asked)} data queries are not closed; answer and close them, then lock (gilbreth study ask lists them)")
+    _sign(db_session, study, confirmation, LOCKED, now)
     return _move(db_session, study=study, state="locked", now=now)
 
 
 def unlock_study(db_session: Session, *, study: Study, reason: str, confirmation: Confirmation, actor: Actor, now: datetime) -> Study:
-    """Back to active, with reason and signature; only while nobody is unblinded."""
+    """Back to active, with reason and signature; only while nobody is unblinded. The signature under the lock is void."""
     require(db_session, actor=actor, operation="study.unlock", study=study)
     if not reason.strip():
         raise RejectedInput("no_reason", "unlocking without a reason", "say why")
-    _sign(db_session, study, confirmation, f"unlock: {reason}", now)
+    void_signatures(db_session, entity="study", entity_id=study.id, reason=f"unlocked: {reason}"[:500], now=now, meaning=LOCKED)
+    _sign(db_session, study, confirmation, f"unlock: {reason}"[:200], now)
     record(db_session, operation="unlock", entity="study", entity_id=study.id, reason=reason)
     return _move(db_session, study=study, state="active", now=now)
 
@@ -147,7 +154,10 @@ def archive_study(db_session: Session, *, study: Study, actor: Actor, now: datet
 
 
 def _sign(db_session: Session, study: Study, confirmation: Confirmation, meaning: str, now: datetime) -> None:
-    content = {"study": study.name, "protocol": _last_version(db_session, study.id).sha256, "meaning": meaning}
+    """Under the protocol in force and everything recorded until now, which the head of the audit stands for."""
+    db_session.flush()
+    protocol, head = _last_version(db_session, study.id).sha256, list(head_of(db_session))
+    content = {"study": study.name, "protocol": protocol, "meaning": meaning, "audit": head}
     sign(db_session, confirmation=confirmation, meaning=meaning, entity="study", entity_id=study.id, content=content, now=now)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from db.audit import Actor
 from db.engine import snapshot, transaction
@@ -17,17 +17,18 @@ from study.accounts import confirm_identity
 from study.clock import read_clock
 from study.consent import consent_of, give_consent
 from study.errors import Forbidden
-from study.image_sets import frames_of_reconstruction, set_of, store_image_set
+from study.image_sets import Drawn, draw, frames_of_reconstruction, set_of, store_image_set
 from study.protocol import Protocol
+from study.protocol.parts import Timing
 from study.reading.answers import Answers
 from study.reading.queue import Queue, reading_queue
 from study.reading.ratings import submit_reading
 from study.reading.sittings import ReadingView, append_reading_events, open_reading, report_problem, save_draft
-from study.recording.events import NewEvent, append_events
-from study.recording.states import LIVE
+from study.recording.events import NewEvent
 from study.recording.tasks import OpenTask, WorklistEntry, open_task, worklist
 from study.recording.tokens import issue_token
 from study.studies import find_study, protocol_of
+from study.task_ends import Colleague, colleagues, images_needed
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,15 @@ class Material:
 
     reconstruction: Path | None
     image_set: ImageSet | None
+
+
+@dataclass(frozen=True)
+class Around:
+    """What the strip of a running task needs beside the task: reasons, who may take over, whether pictures are missing."""
+
+    timing: Timing
+    colleagues: tuple[Colleague, ...]
+    needs_images: bool
 
 
 def needs_consent(engine: Engine, *, actor: Actor, study_id: str) -> Protocol | None:
@@ -66,15 +76,30 @@ def study_protocol(engine: Engine, *, study_id: str) -> Protocol:
         return protocol_of(db_session, study_id=study_id)
 
 
+def around(engine: Engine, *, actor: Actor, task_id: str) -> Around:
+    """What the strip of a running task needs, in one look."""
+    with snapshot(engine) as db_session:
+        study_id = db_session.get_one(Task, task_id).study_id
+        timing = protocol_of(db_session, study_id=study_id).timing
+        return Around(timing, tuple(colleagues(db_session, actor=actor, study_id=study_id)), images_needed(db_session, task_id=task_id))
+
+
 def my_worklist(engine: Engine, *, actor: Actor, study_id: str, now: datetime) -> list[WorklistEntry]:
     """The tasks of the technologist who asks."""
     with snapshot(engine) as db_session:
         return worklist(db_session, actor=actor, study_id=study_id, now=now)
 
 
+def begun(engine: Engine, *, task_ids: Sequence[str]) -> dict[str, datetime]:
+    """When tasks were opened first; those that never were are left out."""
+    with snapshot(engine) as db_session:
+        rows = db_session.execute(select(Event.task_id, Event.at).where(Event.kind == "start", col(Event.task_id).in_(task_ids))).all()
+    return {str(task_id): at for task_id, at in rows}
+
+
 def open_my_task(engine: Engine, *, actor: Actor, task_id: str, holder: str) -> OpenTask:
     """Open a task in this tab; the first opening starts its clock."""
-    with transaction(engine, actor=actor) as db_session:
+    with transaction(engine, actor=actor, quick=True) as db_session:
         return open_task(db_session, task_id=task_id, actor=actor, holder=holder, now=read_clock(), key=f"start-{task_id}")
 
 
@@ -88,17 +113,35 @@ def material_of(engine: Engine, *, task_id: str, reconstructions: Path) -> Mater
     return Material(folder if (folder / "case.json").exists() else None, stored)
 
 
-def accept_reconstruction(engine: Engine, *, actor: Actor, task_id: str, reconstruction: Path, images: Path) -> ImageSet:
+def pictures_wanted(engine: Engine, *, study_id: str) -> tuple[tuple[str, ...], int]:
+    """Views that both arms hand in, and the edge of a picture. [pixel]"""
+    images = study_protocol(engine, study_id=study_id).images
+    return tuple(view.kind for view in images.views), images.size
+
+
+def draw_reconstruction(folder: Path, views: tuple[str, ...], size: int) -> Drawn:
+    """A reconstruction's pictures in the common look; for the worker process."""
+    return draw(frames_of_reconstruction(folder, views=views), size=size)
+
+
+def draw_upload(frames: Mapping[str, Sequence[bytes]], size: int) -> Drawn:
+    """Pictures that were handed in, in the common look; for the worker process."""
+    return draw(frames, size=size)
+
+
+def accept_reconstruction(
+    engine: Engine, *, actor: Actor, task_id: str, reconstruction: Path, images: Path, drawn: Drawn | None = None
+) -> ImageSet:
     """Store the AI arm's pictures as the task's image set, with the run that made them."""
     with transaction(engine, actor=actor) as db_session:
         run = _run_of(db_session, task_id, reconstruction)
         return store_image_set(
-            db_session, task_id=task_id, frames=frames_of_reconstruction(reconstruction), folder=images, actor=actor, now=read_clock(),
-            run_id=run.id,
+            db_session, task_id=task_id, frames=drawn or frames_of_reconstruction(reconstruction), folder=images, actor=actor,
+            now=read_clock(), run_id=run.id,
         )  # fmt: skip
 
 
-def store_upload(engine: Engine, *, actor: Actor, task_id: str, frames: Mapping[str, Sequence[bytes]], images: Path) -> ImageSet:
+def store_upload(engine: Engine, *, actor: Actor, task_id: str, frames: Mapping[str, Sequence[bytes]] | Drawn, images: Path) -> ImageSet:
     """Store the manual arm's exported pictures as the task's image set."""
     with transaction(engine, actor=actor) as db_session:
         return store_image_set(db_session, task_id=task_id, frames=frames, folder=images, actor=actor, now=read_clock())
@@ -109,6 +152,8 @@ def _run_of(db_session: Session, task_id: str, reconstruction: Path) -> Run:
     import json
 
     task = db_session.get_one(Task, task_id)
+    from inference.stages import wall_seconds
+
     text = (reconstruction / "case.json").read_text(encoding="utf-8")
     digest = hashlib.sha256(text.encode()).hexdigest()
     found = db_session.exec(select(Run).where(Run.case_id == task.case_id, Run.output_sha256 == digest)).first()
@@ -122,7 +167,7 @@ def _run_of(db_session: Session, task_id: str, reconstruction: Path) -> Run:
             "model_name": str(model.get("name", ""))[:120], "model_version": str(model.get("version", ""))[:60],
             "model_sha256": str(model.get("sha256", ""))[:64], "device": str(content.get("device", ""))[:60],
             "engine": str(content.get("engine", ""))[:60], "software_version": str(content.get("gilbreth", ""))[:40],
-            "started_at": read_clock().at, "seconds": sum(float(stage["seconds"]) for stage in stages), "stages": stages,
+            "started_at": read_clock().at, "seconds": wall_seconds(stages), "stages": stages,
             "verdict": content["qc"]["verdict"], "findings": content["qc"]["findings"], "output_path": str(reconstruction)[:500],
             "output_sha256": digest,
         }
@@ -140,7 +185,7 @@ def my_queue(engine: Engine, *, actor: Actor, study_id: str, now: datetime) -> Q
 
 def open_my_reading(engine: Engine, *, actor: Actor, reading_id: str) -> ReadingView:
     """Open or resume a reading."""
-    with transaction(engine, actor=actor) as db_session:
+    with transaction(engine, actor=actor, quick=True) as db_session:
         return open_reading(db_session, reading_id=reading_id, actor=actor, now=read_clock())
 
 
@@ -152,7 +197,7 @@ def frame_paths(view: ReadingView, *, images: Path) -> dict[str, list[Path]]:
 
 def keep_draft(engine: Engine, *, actor: Actor, reading_id: str, answers: Answers, revision: int) -> int:
     """Save what the reader has so far; the new revision."""
-    with transaction(engine, actor=actor) as db_session:
+    with transaction(engine, actor=actor, quick=True) as db_session:
         return save_draft(db_session, reading_id=reading_id, draft=answers.to_dict(), revision=revision, actor=actor)
 
 
@@ -166,7 +211,9 @@ def sign_reading(engine: Engine, *, actor: Actor, reading_id: str, answers: Answ
     """
     now = read_clock()
     with transaction(engine, actor=actor) as db_session:
-        confirmation = confirm_identity(db_session, account_id=actor.account_id or "", password=password, now=now.at)
+        confirmation = confirm_identity(
+            db_session, account_id=actor.account_id or "", password=password, now=now.at, session_id=actor.session_id
+        )
     if confirmation is None:
         raise Forbidden("the password is wrong; the reading is not signed yet")
     with transaction(engine, actor=actor) as db_session:
@@ -175,7 +222,7 @@ def sign_reading(engine: Engine, *, actor: Actor, reading_id: str, answers: Answ
 
 def reading_events(engine: Engine, *, actor: Actor, reading_id: str, events: Sequence[NewEvent]) -> None:
     """Append what happened in a reading."""
-    with transaction(engine, actor=actor) as db_session:
+    with transaction(engine, actor=actor, quick=True) as db_session:
         append_reading_events(db_session, reading_id=reading_id, events=list(events), actor=actor, now=read_clock())
 
 
@@ -189,17 +236,6 @@ def agent_token(engine: Engine, *, actor: Actor, task_id: str) -> str:
     """A token with which the desktop agent counts for one task."""
     with transaction(engine, actor=actor) as db_session:
         return issue_token(db_session, task_id=task_id, actor=actor, now=read_clock())
-
-
-def machine_state(engine: Engine, *, actor: Actor, task_id: str, ready: bool) -> None:
-    """Note that the task waits for the machine, or that a wait is over; noted once, and no wait means nothing to end."""
-    with transaction(engine, actor=actor) as db_session:
-        waited = db_session.exec(select(Event.id).where(Event.task_id == task_id, Event.kind == "ai_wait")).first() is not None
-        task = db_session.get_one(Task, task_id)
-        if task.state not in LIVE or (ready and not waited):
-            return
-        event = NewEvent(kind="ai_ready" if ready else "ai_wait", key=f"{'ready' if ready else 'wait'}-{task_id}")
-        append_events(db_session, task_id=task_id, events=[event], actor=actor, now=read_clock(), source="machine")
 
 
 def new_holder() -> str:

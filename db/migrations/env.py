@@ -1,5 +1,7 @@
 """How Alembic reaches the database: through the engine that `db.migrate` hands over, in one transaction."""
 
+from typing import Any
+
 from alembic import context
 from sqlalchemy import Engine
 from sqlmodel import SQLModel
@@ -15,16 +17,20 @@ def run(engine: Engine) -> None:
     """
     with engine.connect() as connection:
         sqlite = connection.dialect.name == "sqlite"
-        raw = connection.connection.driver_connection
-        if sqlite and raw is not None:
+        raw: Any = connection.connection.driver_connection
+        if sqlite:
             raw.execute("PRAGMA foreign_keys = OFF")
-        context.configure(connection=connection, target_metadata=SQLModel.metadata, render_as_batch=True, compare_type=True)
-        with context.begin_transaction():
-            context.run_migrations()
-            if sqlite and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()):
-                raise RuntimeError(f"the migration would leave {len(broken)} rows without their parent; nothing was changed")
-        if sqlite and raw is not None:
-            raw.execute("PRAGMA foreign_keys = ON")
+        try:
+            # Begun here: by itself Alembic gives every step of SQLite a transaction of its own.
+            with connection.begin():
+                context.configure(connection=connection, target_metadata=SQLModel.metadata, render_as_batch=True, compare_type=True)
+                with context.begin_transaction():
+                    context.run_migrations()
+                if sqlite and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()):
+                    raise RuntimeError(f"the migration would leave {len(broken)} rows without their parent; nothing was changed")
+        finally:
+            if sqlite:
+                raw.execute("PRAGMA foreign_keys = ON")
 
 
 if getattr(context, "config", None):  # absent when a tool imports this file outside a migration

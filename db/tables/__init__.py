@@ -5,7 +5,7 @@ from db.tables.machine import ImageSet, Job, Run
 from db.tables.people import Account, Consent, LoginSession, RoleGrant, Site
 from db.tables.reading import Rating, Reading
 from db.tables.records import AuditEntry, Signature
-from db.tables.studies import DataQuery, Deviation, ProtocolVersion, Study
+from db.tables.studies import DataQuery, Deviation, KnownChange, ProtocolVersion, Study
 from db.tables.work import Event, ImportBatch, Lease, Observation, Task, TaskToken
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "ImageSet",
     "ImportBatch",
     "Job",
+    "KnownChange",
     "Lease",
     "LoginSession",
     "Observation",

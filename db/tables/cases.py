@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from pydantic import AwareDatetime
-from sqlalchemy import CheckConstraint, LargeBinary, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, LargeBinary, String, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from db.base import UTC, Json, new_id, not_negative, one_of
@@ -23,6 +23,7 @@ class Case(SQLModel, table=True):
         one_of("state", CaseState),
         not_negative("ctdi_vol_mgy"),
         not_negative("dlp_mgy_cm"),
+        Index("ix_study_case_tally", "study_id", "training", "state", "enrolled_at"),  # accrual counts without reading a row
     )
 
     id: str = Field(default_factory=new_id, primary_key=True, max_length=16)
@@ -39,7 +40,7 @@ class Case(SQLModel, table=True):
     scanner: str | None = Field(default=None, max_length=120)
     ctdi_vol_mgy: float | None = Field(default=None, ge=0)
     dlp_mgy_cm: float | None = Field(default=None, ge=0)
-    scans: int = Field(default=1, ge=1)
+    scans: int | None = Field(default=None, ge=1)
     scan_path: str | None = Field(default=None, max_length=500)
     scan_sha256: str | None = Field(default=None, max_length=64)
     scanned_at: AwareDatetime | None = Field(default=None, sa_type=UTC)

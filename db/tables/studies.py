@@ -1,4 +1,4 @@
-"""Studies, their protocol versions, deviations and data queries."""
+"""Studies, their protocol versions, deviations, known changes and data queries."""
 
 from typing import Any, Literal
 
@@ -58,6 +58,21 @@ class Deviation(SQLModel, table=True):
     description: str = Field(max_length=2000)
     recorded_at: AwareDatetime = Field(sa_type=UTC)
     recorded_by: str = Field(max_length=60)
+
+
+class KnownChange(SQLModel, table=True):
+    """A change in a department that a manager marked: limits of charts start afresh at its day."""
+
+    __tablename__ = "known_change"
+    __table_args__: Any = (UniqueConstraint("study_id", "day", "name"),)
+
+    id: str = Field(default_factory=new_id, primary_key=True, max_length=16)
+    study_id: str = Field(foreign_key="study.id", max_length=16, index=True)
+    day: str = Field(max_length=10)
+    name: str = Field(max_length=80, min_length=1)
+    marked_at: AwareDatetime = Field(sa_type=UTC)
+    marked_by: str = Field(max_length=60)
+    marked_as: str = Field(max_length=20)
 
 
 class DataQuery(SQLModel, table=True):

@@ -45,6 +45,7 @@ class Task(SQLModel, table=True):
         one_of("state", TaskState),
         CheckConstraint("period >= 1", name="period"),
         Index("uq_task_live", "case_id", "arm", "technologist_id", unique=True, **only("state NOT IN ('undone', 'aborted')")),
+        Index("ix_task_tally", "study_id", "training", "state", "missing_reason"),  # accrual counts without reading a row
     )
 
     id: str = Field(default_factory=new_id, primary_key=True, max_length=16)

@@ -4,24 +4,60 @@ import select
 import signal
 import sys
 import time
+from functools import partial
 from typing import Any
 
 from study.agent.sitting import Sitting
 from study.console import say
 
 STEP_SECONDS = 0.2
+CHOICES = (("<Return>", "s", "Send (Enter)"), ("<Escape>", "k", "Keep for later (Esc)"), ("<Delete>", "d", "Delete (Del)"))
 
 
-def show(sitting: Sitting, *, case: str, seconds: float | None, window: bool) -> None:
-    """Count until the person stops, or for some seconds. [s]"""
+def show(sitting: Sitting, *, case: str, seconds: float | None, window: bool) -> bool:
+    """Count until the person stops, or for some seconds; whether a window could be shown. [s]"""
     until = time.monotonic() + seconds if seconds else float("inf")
     if window:
         try:
             _tk(sitting, case, until)
-            return
+            return True
         except (ImportError, RuntimeError) as error:
             say(f"no window here ({error}); counting from the terminal")
     _terminal(sitting, case, until)
+    return False
+
+
+def decide(told: dict[str, Any]) -> str:
+    """Show a record to its owner in a window: `s` sends it, `k` keeps it for later, `d` deletes it; closing the window keeps it.
+
+    Parameters
+    ----------
+    told : dict
+        From `study.agent.counting.summary`.
+    """
+    import tkinter
+
+    root: Any = tkinter.Tk()
+    root.title("Gilbreth: this record")
+    root.attributes("-topmost", True)
+    chosen = ["k"]
+
+    def choose(choice: str, _event: object = None) -> None:
+        chosen[0] = choice
+        root.destroy()
+
+    lines = [
+        "Nothing has been sent yet. This is all that was recorded:",
+        *(f"{count} x {name.replace('_', ' ')}" for name, count in told["counts"].items()),
+        f"in: {', '.join(told['applications']) or 'no application'}",
+        f"active {told['active_seconds']:g} s, idle {told['idle_seconds']:g} s",
+    ]
+    tkinter.Label(root, text="\n".join(lines), justify="left", font=("", 12)).pack(padx=14, pady=10)
+    for key, choice, label in CHOICES:
+        tkinter.Button(root, text=label, command=partial(choose, choice)).pack(side="left", padx=6, pady=8)
+        root.bind(key, partial(choose, choice))
+    root.mainloop()
+    return chosen[0]
 
 
 def _terminal(sitting: Sitting, case: str, until: float) -> None:
@@ -63,10 +99,11 @@ def _tk(sitting: Sitting, case: str, until: float) -> None:
     light = tkinter.Label(root, text="●", fg="#d92d20", font=("", 16))
     words = tkinter.Label(root, text=case, font=("", 12))
     pause = tkinter.Button(root, text="Pause (F9)", command=lambda: setattr(sitting, "paused", not sitting.paused))
-    finish = tkinter.Button(root, text="End", command=lambda: setattr(sitting, "stopped", True))
+    finish = tkinter.Button(root, text="End (Esc)", command=lambda: setattr(sitting, "stopped", True))
     for part in (light, words, pause, finish):
         part.pack(side="left", padx=6, pady=6)
     root.bind("<F9>", lambda _: pause.invoke())
+    root.bind("<Escape>", lambda _: finish.invoke())
     root.protocol("WM_DELETE_WINDOW", finish.invoke)
 
     def step() -> None:

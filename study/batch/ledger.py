@@ -1,24 +1,30 @@
-"""The ledger of a batch, in the database: the truth about what is done, whatever happens to workers, cluster or this program."""
+"""The ledger of a batch, in the database: the truth about what is done, whatever happens to workers, cluster or this program.
+
+Whatever is asked here may be asked twice: the database may have done it and gone away before it could say so.
+"""
 
 import os
+import secrets
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-import psutil
-from sqlalchemy import Engine
-from sqlmodel import col, select
+from sqlalchemy import Engine, func
+from sqlmodel import Session, col, select
 
 from db.base import utc_now
 from db.engine import snapshot, transaction
 from db.tables import Job
-from study.batch.listing import Entry
-from study.batch.outputs import outputs_sha256
+from study.batch.patience import patient
 
 LEASE = timedelta(minutes=30)
 MOST_ATTEMPTS = 3
+BACK_OFF = timedelta(seconds=0.5)
+"""How long a case rests after its first lost attempt; four times as long after the next."""
+PAGE = 100
 
 
 @dataclass(frozen=True)
@@ -36,90 +42,131 @@ def batch_name(out: Path) -> str:
     return str(out.resolve())[-200:]
 
 
-def enter(engine: Engine, *, out: Path, entries: Iterable[Entry]) -> int:
-    """Bring the ledger in line with the list and with what lies on disk; returns how many cases are left to do.
+def claim(engine: Engine, *, out: Path, worker: str, among: Collection[str] | None = None, lease: timedelta = LEASE) -> Claimed | None:
+    """Take the next waiting case for a worker; None when there is none to take now. A case whose lease ran out is waiting again.
 
-    A case stays done only if its outputs still hash to the ledger's value. One whose row is missing is done again, for
-    nobody vouches for its outputs. A running case is another program's until its lease ends.
+    Parameters
+    ----------
+    among : collection of str, optional
+        Only these cases; a set, or every name is looked for in a list.
+    lease : timedelta
+        After it the case may be taken by another.
     """
-    batch, now = batch_name(out), utc_now()
-    with transaction(engine) as db_session:
-        known = {job.name: job for job in db_session.exec(select(Job).where(Job.batch == batch)).all()}
-        left = 0
-        for entry in entries:
-            job = known.get(entry.case)
-            if job is None:
-                job = Job.model_validate({"batch": batch, "name": entry.case, "path": str(entry.path), "created_at": now})
-                job.unenhanced = str(entry.unenhanced) if entry.unenhanced else None
-                db_session.add(job)
-            elif job.state == "done" and job.path == str(entry.path) and outputs_sha256(out / entry.case) == job.output_sha256:
-                continue
-            elif job.state != "running" or _expired(job, now):
-                job.state, job.attempts, job.path, job.code, job.reason = "waiting", 0, str(entry.path), None, None
-            left += job.state == "waiting"
-        return left
+    mark = f"{socket.gethostname()[:60]}/{os.getpid()}/{worker[:20]}/{secrets.token_hex(4)}"
+    return _claim(engine, batch_name(out), mark, among, lease)
 
 
-def claim(engine: Engine, *, out: Path, worker: str, among: Iterable[str] | None = None, lease: timedelta = LEASE) -> Claimed | None:
-    """Take the next waiting case for a worker; None when there is none. A case whose lease ran out is waiting again."""
-    batch, now = batch_name(out), utc_now()
+@patient
+def _claim(engine: Engine, batch: str, mark: str, among: Collection[str] | None, lease: timedelta) -> Claimed | None:
     with transaction(engine) as db_session:
-        waiting = (col(Job.state) == "waiting") | ((col(Job.state) == "running") & (col(Job.leased_until) < now))
-        statement = select(Job).where(Job.batch == batch, waiting).order_by(col(Job.attempts), col(Job.created_at), col(Job.name))
-        if among is not None:
-            statement = statement.where(col(Job.name).in_(list(among)))
-        job = db_session.exec(statement.limit(1)).first()
+        taken = select(Job).where(Job.batch == batch, Job.state == "running", Job.worker == mark)
+        job = db_session.exec(taken).first()  # taken before the database went away
         if job is None:
-            return None
-        job.state, job.worker, job.leased_until = "running", f"{socket.gethostname()}/{os.getpid()}/{worker}"[:120], now + lease
-        job.attempts += 1
+            found = _next(db_session, batch, among)
+            if found is None:
+                return None
+            job = db_session.exec(select(Job).where(Job.id == found)).one()
+            job.state, job.worker, job.leased_until = "running", mark, utc_now() + lease
+            job.attempts += 1
         return Claimed(job.name, job.path, job.unenhanced, job.attempts)
 
 
+def _next(db_session: Session, batch: str, among: Collection[str] | None) -> str | None:
+    """Id of the first case that may be taken: fewest attempts, then oldest."""
+    rested = col(Job.leased_until).is_(None) | (col(Job.leased_until) < utc_now())
+    waiting = col(Job.state).in_(("waiting", "running")) & rested
+    statement = select(Job.id, Job.name).where(Job.batch == batch, waiting)
+    statement = statement.order_by(col(Job.attempts), col(Job.created_at), col(Job.name)).limit(PAGE)
+    start = 0
+    while page := db_session.exec(statement.offset(start)).all():
+        for number, name in page:
+            if among is None or name in among:
+                return number
+        start += PAGE
+    return None
+
+
+@patient
+def resting(engine: Engine, *, out: Path, among: Collection[str]) -> bool:
+    """Whether a case rests after a lost attempt and will have to be taken later."""
+    with snapshot(engine) as db_session:
+        waiting = db_session.exec(select(Job.name).where(Job.batch == batch_name(out), Job.state == "waiting"))
+        return any(name in among for name in waiting)
+
+
+@patient
+def renew(engine: Engine, *, out: Path, cases: Iterable[str], lease: timedelta = LEASE) -> None:
+    """Tell that somebody still works on these cases."""
+    with transaction(engine) as db_session:
+        for job in db_session.exec(select(Job).where(Job.batch == batch_name(out), col(Job.name).in_(list(cases)))):
+            if job.state == "running":
+                job.leased_until = utc_now() + lease
+
+
+@patient
+def hand_back(engine: Engine, *, out: Path, case: str) -> None:
+    """Let a case wait again as if it had not been taken: its machine went away, which is no fault of the case."""
+    with transaction(engine) as db_session:
+        job = _row(db_session, out, case)
+        if job is not None and job.state == "running":
+            job.state, job.leased_until, job.attempts = "waiting", None, max(0, job.attempts - 1)
+
+
+@patient
 def finish(engine: Engine, *, out: Path, case: str, output_sha256: str, seconds: float, verdict: str = "") -> None:
     """Enter a case as done, with the hash of its outputs. Entering it twice changes nothing."""
-    _settle(engine, out, case, state="done", output_sha256=output_sha256, seconds=seconds, code=verdict or None, finished_at=utc_now())
+    values = {"state": "done", "output_sha256": output_sha256, "seconds": seconds, "code": verdict or None, "finished_at": utc_now()}
+    with transaction(engine) as db_session:
+        job = _row(db_session, out, case)
+        if job is not None:  # a row that was taken away: nobody vouches for the outputs, and the next run makes them again
+            _set(job, {**values, "reason": None, "leased_until": None})
 
 
+@patient
 def fail(engine: Engine, *, out: Path, case: str, code: str, reason: str, final: bool) -> str:
     """Enter a failed attempt; returns the new state.
 
     A rejected scan (`final`) fails at once: it would be rejected again. A crash or a lost worker is tried again with the
-    others first, and after three attempts the case is set aside as `poisoned`.
+    others first and after a rest, and after three attempts the case is set aside as `poisoned`.
     """
     with transaction(engine) as db_session:
-        job = db_session.exec(select(Job).where(Job.batch == batch_name(out), Job.name == case)).one()
-        job.state = "failed" if final else ("poisoned" if job.attempts >= MOST_ATTEMPTS else "waiting")
-        job.code, job.reason, job.leased_until, job.finished_at = code[:60], reason[:1000], None, utc_now()
-        return job.state
+        job = _row(db_session, out, case)
+        if job is None:
+            return "failed"
+        state = "failed" if final else ("poisoned" if job.attempts >= MOST_ATTEMPTS else "waiting")
+        rest = utc_now() + BACK_OFF * 4 ** (job.attempts - 1) if state == "waiting" else None
+        told = {"code": code[:60], "reason": reason[:1000], "finished_at": utc_now()}
+        _set(job, {"state": state, "leased_until": rest, **told})
+        return state
 
 
-def tally(engine: Engine, *, out: Path) -> dict[str, int]:
+@patient
+def tally(engine: Engine, *, out: Path, among: Collection[str] | None = None) -> dict[str, int]:
     """Cases by state."""
     counts: dict[str, int] = {}
+    here = Job.batch == batch_name(out)
     with snapshot(engine) as db_session:
-        for state in db_session.exec(select(Job.state).where(Job.batch == batch_name(out))):
-            counts[state] = counts.get(state, 0) + 1
+        if among is None:
+            return dict(db_session.exec(select(Job.state, func.count()).where(here).group_by(Job.state)).all())
+        for state, name in db_session.exec(select(Job.state, Job.name).where(here)):
+            if name in among:
+                counts[state] = counts.get(state, 0) + 1
     return counts
 
 
-def failures(engine: Engine, *, out: Path) -> list[tuple[str, str, str]]:
+@patient
+def failures(engine: Engine, *, out: Path, among: Collection[str] | None = None) -> list[tuple[str, str, str]]:
     """Case, code and reason of every case that failed or was set aside."""
     with snapshot(engine) as db_session:
         statement = select(Job).where(Job.batch == batch_name(out), col(Job.state).in_(("failed", "poisoned"))).order_by(Job.name)
-        return [(job.name, job.code or "", job.reason or "") for job in db_session.exec(statement)]
+        rows = db_session.exec(statement)
+        return [(job.name, job.code or "", job.reason or "") for job in rows if among is None or job.name in among]
 
 
-def _expired(job: Job, now: datetime) -> bool:
-    """Whether nobody works on a running case any more: its lease ran out, or the program that took it on this host is gone."""
-    host, _, rest = (job.worker or "").partition("/")
-    pid = rest.partition("/")[0]
-    gone = host == socket.gethostname() and pid.isdigit() and not psutil.pid_exists(int(pid))
-    return job.leased_until is None or job.leased_until < now or gone
+def _row(db_session: Session, out: Path, case: str) -> Job | None:
+    return db_session.exec(select(Job).where(Job.batch == batch_name(out), Job.name == case)).first()
 
 
-def _settle(engine: Engine, out: Path, case: str, **values: object) -> None:
-    with transaction(engine) as db_session:
-        job = db_session.exec(select(Job).where(Job.batch == batch_name(out), Job.name == case)).one()
-        for name, value in {**values, "reason": None, "leased_until": None}.items():
-            setattr(job, name, value)
+def _set(job: Job, values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        setattr(job, name, value)

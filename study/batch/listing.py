@@ -71,4 +71,5 @@ def _entry(row: dict[str, str], number: int, source: Path) -> Entry:
         raise RejectedInput("unusable_name", f"{source} line {number}: case {case[:40]!r}", remedy)
     if not scan:
         raise RejectedInput("no_path", f"{source} line {number}: case {case} has no path", REMEDY)
-    return Entry(case, source.parent / scan, source.parent / second if second else None)
+    here = source.absolute().parent  # a worker on another machine stands in another folder
+    return Entry(case, here / scan, here / second if second else None)

@@ -3,20 +3,20 @@
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Engine
 
 from study.batch import ledger
-from study.batch.case import Options
+from study.batch.settle import REST_SECONDS, Errand, settle
 
-RUN_CASE = "study.batch.case:run_case"
-LONGEST_SECONDS = ledger.LEASE.total_seconds() - 60
+LAST_WORDS = 300
 
 
 class Worker:
@@ -26,6 +26,7 @@ class Worker:
         self._command = [sys.executable, "-m", "study.batch.worker", function]
         self._environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "NUMBA_NUM_THREADS": str(threads)}
         self._process: subprocess.Popen[str] | None = None
+        self._words = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
 
     def ask(self, request: dict[str, Any], *, seconds: float) -> dict[str, Any]:
         """Send a request and wait for its answer; a lost or hanging worker is an answer too."""
@@ -41,21 +42,35 @@ class Worker:
             if line:
                 answer: dict[str, Any] = json.loads(line)
                 return answer
-        except OSError:
+        except (OSError, ValueError):
             pass
         finally:
             slow = not timer.is_alive()
             timer.cancel()
-        status = process.wait()
-        code = "too_slow" if slow else "worker_lost"
-        return {"ok": False, "code": code, "reason": f"the worker process ended with status {status}", "final": False}
+        process.kill()
+        reason = f"no answer in {seconds:.0f} s" if slow else _ending(process.wait()) + self._last_words()
+        process.wait()
+        return {"ok": False, "code": "too_slow" if slow else "worker_lost", "reason": reason, "final": False}
 
     def _started(self) -> "subprocess.Popen[str]":
         if self._process is None or self._process.poll() is not None:
+            self._words.seek(0)
+            self._words.truncate()
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=self._environment
+                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words, text=True, env=self._environment
             )
         return self._process
+
+    def _last_words(self) -> str:
+        """The last line that a lost worker wrote to stderr."""
+        self._words.seek(max(0, self._words.seek(0, os.SEEK_END) - LAST_WORDS))
+        lines = self._words.read().decode(errors="replace").strip().splitlines()
+        return f": {lines[-1]}" if lines else ""
+
+    def kill(self) -> None:
+        """End the process whatever it is doing."""
+        if self._process is not None:
+            self._process.kill()
 
     def close(self) -> None:
         """End the process."""
@@ -66,69 +81,92 @@ class Worker:
                 self._process.wait(5)
             except subprocess.TimeoutExpired:
                 self._process.kill()
+        self._words.close()
 
 
-def run_local(
-    engine: Engine,
-    *,
-    out: Path,
-    cases: Iterable[str],
-    options: Options,
-    workers: int,
-    told: Callable[[str], None],
-    function: str = RUN_CASE,
-    longest_seconds: float = LONGEST_SECONDS,
-) -> None:
+def _ending(status: int) -> str:
+    """How a process ended.
+
+    Examples
+    --------
+    >>> _ending(-9), _ending(1)
+    ('the worker process was killed (SIGKILL; the system does so when memory runs out)', 'the worker process ended with status 1')
+    """
+    if status >= 0:
+        return f"the worker process ended with status {status}"
+    name = signal.Signals(-status).name
+    return f"the worker process was killed ({name}{'; the system does so when memory runs out' if name == 'SIGKILL' else ''})"
+
+
+def run_local(engine: Engine, errand: Errand) -> None:
     """Work through a ledger with local processes until nothing is waiting.
 
     Parameters
     ----------
     engine : Engine
-        Database with the ledger, after `ledger.enter`.
-    out : Path
-        Folder of the batch.
-    cases : iterable of str
-        Names on the list.
-    options : Options
-        How to reconstruct.
-    workers : int
-        Processes.
-    told : callable
-        Called with a line whenever a case is settled.
-    function : str
-        `module:function` that the workers run.
-    longest_seconds : float
-        A case that takes longer loses its worker. [s]
-    """
-    names, faults = tuple(cases), queue.SimpleQueue[BaseException]()
-    threads = max(1, (os.cpu_count() or 1) // workers)
+        Database with the ledger, after `intake.enter`.
+    errand : Errand
+        What to do.
 
-    def work(number: int) -> None:
-        worker = Worker(function, threads=threads)
+    Raises
+    ------
+    study.batch.halt.Halted
+        For a fault that is no case's own, when the cases in hand are through.
+    """
+    crew = LocalCrew(engine, errand)
+    crew.run()
+
+
+class LocalCrew:
+    """The workers of a batch on this machine, each with the thread that gives it cases."""
+
+    def __init__(self, engine: Engine, errand: Errand) -> None:
+        self._engine, self._errand = engine, errand
+        self._lease = timedelta(seconds=errand.longest_seconds + 60)
+        self._workers = [Worker(errand.function, threads=errand.threads) for _ in range(errand.workers)]
+        self._over, self._faults = threading.Event(), queue.SimpleQueue[BaseException]()
+
+    def run(self) -> None:
+        """Until nothing is waiting, or somebody interrupts."""
+        threads = [threading.Thread(target=self._work, args=pair, daemon=True) for pair in enumerate(self._workers)]
         try:
-            while (claimed := ledger.claim(engine, out=out, worker=str(number), among=names)) is not None:
-                request = {"case": claimed.case, "path": claimed.path, "unenhanced": claimed.unenhanced, "out": str(out)}
-                answer = worker.ask({**request, "options": options.as_dict()}, seconds=longest_seconds)
-                told(settle(engine, out=out, case=claimed.case, answer=answer))
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        except BaseException:  # Ctrl-C: the cases in hand are let go, so that the next run need not wait for them
+            self._interrupt(threads)
+            raise
+        if not self._faults.empty():
+            raise self._faults.get()
+
+    def _interrupt(self, threads: list[threading.Thread]) -> None:
+        self._over.set()
+        for worker in self._workers:
+            worker.kill()
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join(10)
+
+    def _work(self, number: int, worker: Worker) -> None:
+        try:
+            while not self._over.is_set():
+                claimed = ledger.claim(self._engine, out=self._errand.out, worker=str(number), among=self._errand.cases, lease=self._lease)
+                if claimed is not None:
+                    self._do(claimed, worker)
+                elif not ledger.resting(self._engine, out=self._errand.out, among=self._errand.cases):
+                    return
+                else:
+                    self._over.wait(REST_SECONDS)
         except BaseException as error:
-            faults.put(error)
+            self._over.set()
+            self._faults.put(error)
         finally:
             worker.close()
 
-    crew = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(workers)]
-    for thread in crew:
-        thread.start()
-    for thread in crew:
-        thread.join()
-    if not faults.empty():
-        raise faults.get()
-
-
-def settle(engine: Engine, *, out: Path, case: str, answer: dict[str, Any]) -> str:
-    """Enter an answer in the ledger; the line that tells it."""
-    if answer["ok"] and answer.get("sha256"):
-        ledger.finish(engine, out=out, case=case, output_sha256=answer["sha256"], seconds=answer["seconds"], verdict=answer["verdict"])
-        return f"{case}: done in {answer['seconds']:.1f} s, verdict {answer['verdict']}"
-    code, reason = answer.get("code", "incomplete"), answer.get("reason", "outputs are incomplete")
-    state = ledger.fail(engine, out=out, case=case, code=code, reason=reason, final=bool(answer.get("final")))
-    return f"{case}: {'will be tried again' if state == 'waiting' else state} [{code}] {reason}"
+    def _do(self, claimed: ledger.Claimed, worker: Worker) -> None:
+        answer = worker.ask(self._errand.request(claimed), seconds=self._errand.longest_seconds)
+        if self._over.is_set() and answer.get("code") == "worker_lost":  # it was ended, not lost
+            ledger.hand_back(self._engine, out=self._errand.out, case=claimed.case)
+            return
+        self._errand.told(settle(self._engine, out=self._errand.out, case=claimed.case, answer=answer))

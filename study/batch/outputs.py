@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 
 def outputs_sha256(folder: Path) -> str | None:
@@ -23,19 +24,29 @@ def outputs_sha256(folder: Path) -> str | None:
     >>> len(outputs_sha256(folder) or "")
     64
     """
-    record = folder / "case.json"
-    try:
-        listed = json.loads(record.read_text(encoding="utf-8")).get("outputs", [])
-    except (OSError, ValueError):
+    record = case_record(folder)
+    if record is None:
+        return None
+    paths = ["case.json", *sorted(_name(item) for item in record.get("outputs", []))]
+    if not all((folder / name).is_file() for name in paths):
         return None
     total = hashlib.sha256()
-    for name in ["case.json", *sorted(_name(item) for item in listed)]:
-        path = folder / name
-        if not path.is_file():
+    for name in paths:
+        try:
+            with (folder / name).open("rb") as file:
+                total.update(f"{name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+        except OSError:
             return None
-        with path.open("rb") as file:
-            total.update(f"{name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
     return total.hexdigest()
+
+
+def case_record(folder: Path) -> dict[str, Any] | None:
+    """What `case.json` says; None if it is missing or cannot be read."""
+    try:
+        record = json.loads((folder / "case.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None
 
 
 def _name(item: object) -> str:

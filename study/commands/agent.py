@@ -51,8 +51,8 @@ def agent(
         known = _task(line)
         if known:
             say(f"case {known['case']}, arm {known['arm']}; you agreed to consent text {known['consent']}")
-        _count(record, line, known, application or [], seconds=seconds, window=window)
-    return _hand_over(record, line, yes=yes, as_json=as_json)
+        window = _count(record, line, known, application or [], seconds=seconds, window=window)
+    return _hand_over(record, line, yes=yes, as_json=as_json, window=window and not only_send)
 
 
 def _task(server: "Server") -> dict[str, Any] | None:
@@ -69,7 +69,8 @@ def _task(server: "Server") -> dict[str, Any] | None:
 
 def _count(
     record: "Record", server: "Server", known: dict[str, Any] | None, allowed: list[str], *, seconds: float | None, window: bool
-) -> None:
+) -> bool:
+    """Count until the person ends it; whether they had a window to look at."""
     from study.agent.applications import namer
     from study.agent.sitting import Sitting
     from study.agent.window import show
@@ -78,7 +79,7 @@ def _count(
     sitting = Sitting(record=record, server=server, allowed=allowed or [_learn(name)], name_application=name)
     sitting.begin()
     try:
-        show(sitting, case=known["case"] if known else "?", seconds=seconds, window=window)
+        return show(sitting, case=known["case"] if known else "?", seconds=seconds, window=window)
     finally:
         sitting.end()
 
@@ -99,12 +100,13 @@ def _learn(name: Any) -> str:
     return found
 
 
-def _hand_over(record: "Record", server: "Server", *, yes: bool, as_json: bool) -> int:
+def _hand_over(record: "Record", server: "Server", *, yes: bool, as_json: bool, window: bool) -> int:
     """Show the record, then send, keep or delete it as its owner says."""
     import sys
 
     from study.agent.counting import summary
     from study.agent.server import Unreachable
+    from study.agent.window import decide
     from study.console import answer, say
 
     events = record.events()
@@ -112,7 +114,7 @@ def _hand_over(record: "Record", server: "Server", *, yes: bool, as_json: bool) 
     counts = ", ".join(f"{name} {count}" for name, count in told["counts"].items()) or "nothing"
     where = ", ".join(told["applications"]) or "no application"
     say(f"this record: {counts}; in {where}; active {told['active_seconds']:g} s, idle {told['idle_seconds']:g} s")
-    choice = "s" if yes else _ask() if sys.stdin.isatty() else "k"
+    choice = "s" if yes else decide(told) if window else _ask() if sys.stdin.isatty() else "k"
     state, status = {"s": "sent", "d": "deleted", "k": "kept"}[choice], 0
     if choice == "s":
         try:

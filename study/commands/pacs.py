@@ -18,7 +18,7 @@ def watch(
     once: Annotated[bool, typer.Option("--once", help="Look once and end; otherwise go on until stopped.")] = False,
     every: Annotated[float, typer.Option(min=1, help="Seconds between two looks.")] = 60.0,
     method: Annotated[str, typer.Option(help="network or threshold.")] = "network",
-    model: Annotated[str | None, typer.Option(help="Name or path of a model.")] = None,
+    model: Annotated[str | None, typer.Option(help="Name or path of a model; the promoted one by default.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     full: Annotated[bool, typer.Option("--full", help="Store bone-removed slices, MIPs and CPRs too, not only SEG and VR.")] = False,
     home: Annotated[Path | None, typer.Option(help="Home with the ledger; GILBRETH_HOME otherwise.")] = None,
@@ -33,11 +33,12 @@ def watch(
     from study.batch.case import Options
     from study.console import answer, home_directory, say
     from study.home import open_home
+    from study.model_versions import promoted_model
     from study.pacs.watch import look_once
     from study.pacs.web import Pacs, PacsAway
 
     place = open_home(home_directory(home))
-    pacs, options = Pacs(dicomweb, told=say), Options(method, model, device, "standard")
+    pacs, options = Pacs(dicomweb, told=say), Options(method, model or promoted_model(place.path), device, "standard")
     while True:
         try:
             found = look_once(place.engine, pacs, options=options, work=place.path / "inbox", told=say, full=full)

@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inference.beside import Beside
+    from inference.network.models import Model
     from inference.reconstruction import Request
     from inference.volume import Volume
 
@@ -20,9 +24,14 @@ def reconstruct(
     out: Annotated[Path, typer.Option("--out", help="Folder for the results.")],
     unenhanced: Annotated[Path | None, typer.Option(help="Unenhanced scan of the same patient, for --method subtraction.")] = None,
     method: Annotated[str, typer.Option(help="network, threshold or subtraction.")] = "network",
-    model: Annotated[str | None, typer.Option(help="Name or path of a model; the one that ships by default.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Name or path of a model; the promoted one, else the one that ships, by default.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     recipe: Annotated[str, typer.Option(help="masks, standard (with 36 MIP and 36 VR views) or full (every picture).")] = "standard",
+    protocol: Annotated[
+        str | None, typer.Option(help="Study protocol (a file, or the name of one that comes along): its [qc] limits make the verdict.")
+    ] = None,
     again: Annotated[bool, typer.Option("--again", help="Do it even if the folder already holds this result.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the case record as one JSON object.")] = False,
 ) -> int:
@@ -34,27 +43,59 @@ def reconstruct(
     Example: gilbreth reconstruct scan.nii.gz --out out/ --method threshold
     """
     from inference import load
+    from inference.beside import Beside
     from inference.pipeline import check_options, finished, request_for, require_scan
-    from study.console import counting
+    from study.console import counting, home_directory
+    from study.model_versions import promoted_model
 
     check_options(method=method, recipe=recipe, has_unenhanced=unenhanced is not None)
-    with counting("reading") as told:
-        volume, second = load(path, progress=told), load(unenhanced, progress=told) if unenhanced else None
-    require_scan(volume)
-    request = request_for(volume, unenhanced=second, method=method, model=model, recipe=recipe)
+    given = limits_of(protocol)
+    if method == "network":
+        model = model or promoted_model(home_directory(None))
+    with Beside() as beside:
+        opening = _opening(beside, model, device) if method == "network" and (again or not (out / "case.json").exists()) else None
+        with counting("reading") as told:
+            volume, second = load(path, progress=told), load(unenhanced, progress=told) if unenhanced else None
+        require_scan(volume)
+    request = request_for(volume, unenhanced=second, method=method, model=model, recipe=recipe, **given)
     record = None if again else finished(out, request)
     skipped = record is not None
     if record is None:
-        record = _run(path, volume, second, request, out, device=device)
+        record = _run(path, volume, second, request, out, device=device, given={**given, "opened": opening() if opening else None})
     return _answer(record, out, skipped=skipped, as_json=as_json)
 
 
-def _run(path: Path, volume: "Volume", unenhanced: "Volume | None", request: "Request", out: Path, *, device: str) -> dict[str, Any]:
+def _opening(beside: "Beside", model: str | None, device: str) -> "Callable[[], Model]":
+    """Open the network while the scan is read; that it is compiled first, or runs in 32 bits, is told."""
+    from inference.network.models import open_ready
+    from study.console import say
+
+    return beside.start(open_ready, model, device=device, report=say)
+
+
+def limits_of(protocol: str | None) -> dict[str, Any]:
+    """Limits of the verdict from a protocol's `[qc]` part, as arguments of `inference.reconstruct`; the usual ones without one."""
+    if protocol is None:
+        return {}
+    from study.protocol.load import load_protocol
+    from study.qc_limits import qc_settings
+    from study.scan_intake import scan_limits
+
+    quality = load_protocol(protocol).qc
+    return {"settings": qc_settings(quality), "limits": scan_limits(quality)}
+
+
+def _run(
+    path: Path, volume: "Volume", unenhanced: "Volume | None", request: "Request", out: Path, *, device: str, given: dict[str, Any]
+) -> dict[str, Any]:
     import json
 
+    from inference.compilation import compiled, notice
     from inference.pipeline import reconstruct
-    from study.console import progress
+    from study.console import progress, say
 
+    if not compiled():
+        say(notice())
     with progress("reconstruct") as step:
         result = reconstruct(
             volume,
@@ -64,6 +105,7 @@ def _run(path: Path, volume: "Volume", unenhanced: "Volume | None", request: "Re
             model=request.model or None,
             recipe=request.recipe,
             progress=step,
+            **given,
         )
         step("write")
         folder = result.write(out, scan=path)
@@ -72,10 +114,11 @@ def _run(path: Path, volume: "Volume", unenhanced: "Volume | None", request: "Re
 
 
 def _answer(record: dict[str, Any], out: Path, *, skipped: bool, as_json: bool) -> int:
+    from inference.stages import wall_seconds
     from study.console import DISCLAIMER, answer
 
     verdict, findings = record["qc"]["verdict"], record["qc"]["findings"]
-    seconds = sum(stage["seconds"] for stage in record["stages"])
+    seconds = wall_seconds(record["stages"])
     lines = [
         f"{out}: {'already done' if skipped else 'done'} in {seconds:.1f} s by {record['model']['name']} on {record['device']}",
         f"verdict: {verdict}",

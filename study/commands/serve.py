@@ -42,11 +42,10 @@ def run_server(home: Path, *, host: str, port: int) -> int:
         If the address is not loopback and no TLS proxy and secret are configured.
     """
     from study.console import DISCLAIMER, say
-    from study.home import open_home
 
     _require_free(host, port)
     _require_proxy(host)
-    open_home(home).close()
+    _prepare(home)
     command = [sys.executable, "-m", "streamlit", "run", str(_dashboard() / "app.py"), "--server.address", host, "--server.port", str(port)]
     say(f"Gilbreth on http://{host}:{port}  (Ctrl-C stops it) · {DISCLAIMER}")
     server = subprocess.Popen(command, env={**os.environ, "GILBRETH_HOME": str(home.resolve())}, stdout=subprocess.DEVNULL)
@@ -55,6 +54,16 @@ def run_server(home: Path, *, host: str, port: int) -> int:
     except KeyboardInterrupt:
         server.wait(timeout=20)
         return 0
+
+
+def _prepare(home: Path) -> None:
+    """Make or upgrade the home, and say what is wrong with it; not even looked at when it is current, to be up again at once."""
+    from db.revision import is_current_file
+
+    if os.environ.get("GILBRETH_DATABASE_URL") or not is_current_file(home / "gilbreth.sqlite"):
+        from study.home import open_home
+
+        open_home(home).close()
 
 
 def _dashboard() -> Path:

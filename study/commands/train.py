@@ -17,6 +17,9 @@ def train(
     minutes: Annotated[float, typer.Option(min=0.01, help="Time limit, resumed runs counted together. [min]")] = 1e9,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     dataset: Annotated[Path | None, typer.Option(help="nnU-Net folder (imagesTr, labelsTr, dataset.json) mixed in, half and half.")] = None,
+    start_from: Annotated[
+        str | None, typer.Option(help="Model whose weights to begin with, such as vessel-bone; a quarter of the learning rate.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in OUT.")] = False,
     patch: Annotated[int, typer.Option(min=32, help="Edge of a training patch; a multiple of 16. [voxels]")] = 64,
     batch: Annotated[int, typer.Option(min=1, help="Patches in a step.")] = 2,
@@ -27,7 +30,7 @@ def train(
 ) -> int:
     """Train a model on phantoms made on the fly. Example: gilbreth train --out runs/first --steps 5000
 
-    Fine-tune on corrected cases: gilbreth train --out runs/first --dataset corrections/Dataset001 --steps 6000 --resume
+    Fine-tune on corrected cases: gilbreth train --out runs/next --start-from vessel-bone --dataset training/Dataset001 --steps 2000
     """
     from study.console import answer, say
     from study.errors import RejectedInput, WrongUsage
@@ -43,7 +46,8 @@ def train(
     from inference.network.training import TrainingPlan, choose_device
 
     plan = TrainingPlan(steps=steps, minutes=minutes, patch=patch, batch=batch, workers=workers, seed=seed)
-    train_model(out, plan=plan, device=choose_device(device), dataset=dataset, resume=resume, coarse=coarse, report=say)
+    chosen = choose_device(device)
+    train_model(out, plan=plan, device=chosen, dataset=dataset, resume=resume, coarse=coarse, start_from=start_from, report=say)
     model = open_model(out)
     result = {"out": str(out), "version": model.version, "sha256": model.sha256, "steps": steps}
     answer(result, as_json=as_json, lines=[f"{out}: model {model.version}; see {out / 'docs' / 'README.md'}"])

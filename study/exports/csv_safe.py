@@ -29,6 +29,17 @@ def defuse(value: Any) -> Any:
     return plain
 
 
+def plain_again(cell: str) -> str:
+    """A cell as it was before `defuse`: what we write is what we read.
+
+    Examples
+    --------
+    >>> plain_again("'=1+1"), plain_again("'tis"), plain_again("plain")
+    ('=1+1', "'tis", 'plain')
+    """
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(STARTERS) else cell
+
+
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
     """Write a table: times ISO-8601 with zone, missing cells empty, booleans true and false, seconds to the millisecond."""
     shown = frame.copy()

@@ -48,15 +48,17 @@ def export_study(engine: Engine, *, study_id: str, folder: Path, formats: Sequen
     Raises
     ------
     Forbidden
-        Before unblinding, for everybody but the monitor; the inspection copy is the monitor's and the administrator's.
+        Before unblinding, for everybody but the monitor; the inspection copy, which tells every arm, is the monitor's,
+        and after unblinding the administrator's, too.
     """
     if unknown := sorted(set(formats) - set(FORMATS)):
         raise RejectedInput("no_such_format", f"{', '.join(unknown)} is no export format", f"use {', '.join(FORMATS)}")
     with transaction(engine, actor=actor) as db_session:
         study = db_session.get_one(Study, study_id)
+        interim = actor.role == "monitor" and study.state not in KNOWN
         for name in formats:
-            early = "export.interim" if actor.role == "monitor" and study.state not in KNOWN else "export.data"
-            require(db_session, actor=actor, operation="export.inspection" if name == "inspection" else early, study=study)
+            known = "export.inspection" if name == "inspection" else "export.data"
+            require(db_session, actor=actor, operation="export.interim" if interim else known, study=study)
         record(db_session, operation="export_begun", entity="study", entity_id=study_id, new={"formats": list(formats)})
     folder.mkdir(parents=True, exist_ok=True)
     verification = verify(engine) if "inspection" in formats else None

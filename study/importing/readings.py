@@ -11,7 +11,7 @@ from db.batches import insert_batch
 from db.frames import READINGS
 from db.tables import Case, ImageSet, Rating, Reading, Study, Task
 from study.importing.people import accounts_for
-from study.importing.table import RowFault, Table, choice, faulty_table, number, text_of
+from study.importing.table import FaultyTable, RowFault, Table, choice, number, text_of
 from study.importing.tasks import new_batch
 from study.permissions import require
 from study.protocol import Protocol
@@ -37,7 +37,7 @@ def import_readings(
     tasks = _tasks(db_session, study=study)
     ratings, faults = _check(table, protocol=protocol_of(db_session, study_id=study.id), tasks=set(tasks))
     if faults:
-        raise faulty_table(table, faults)
+        raise FaultyTable(table.name, sorted(faults, key=lambda fault: fault.row))
     summary = {"rows": len(ratings), "readers": len({row["reader"] for row in ratings}), "cases": len({row["case"] for row in ratings})}
     if dry_run:
         return {**summary, "dry_run": True}
@@ -85,7 +85,7 @@ def _tasks(db_session: Session, *, study: Study) -> dict[tuple[str, str], str]:
 
 def _check(table: Table, *, protocol: Protocol, tasks: set[tuple[str, str]]) -> tuple[list[dict[str, Any]], list[RowFault]]:
     regions = [*(region.name for region in protocol.regions), OVERALL]
-    faults: list[RowFault] = []
+    faults = list(table.ragged)
     rows: list[dict[str, Any]] = []
     seen: dict[tuple[Any, ...], int] = {}
     for place, row in enumerate(table.rows, start=2):

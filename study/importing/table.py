@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from study.errors import RejectedInput
+from study.exports.csv_safe import plain_again
 
 LARGEST_BYTES = 500_000_000
 
@@ -26,14 +28,26 @@ class RowFault:
         return f"row {self.row}, {self.column}: {self.found}; {self.remedy}"
 
 
+class FaultyTable(RejectedInput):
+    """A table with faults, all of them in `faults`; its own words name the first ones."""
+
+    def __init__(self, name: str, faults: Sequence[RowFault]) -> None:
+        self.faults = tuple(faults)
+        shown = " | ".join(str(fault) for fault in faults[:5])
+        more = f" | and {len(faults) - 5} more" if len(faults) > 5 else ""
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        super().__init__("faulty_table", f"{name} has {count}: {shown}{more}", "nothing was taken in; mend them and import again")
+
+
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under our column names, and the hash of the file they came from."""
+    """Rows of text under our column names, and the hash of the file they came from; `ragged` are rows with more or fewer cells."""
 
     name: str
     sha256: str
     rows: tuple[dict[str, str], ...]
     mapping: dict[str, str]
+    ragged: tuple[RowFault, ...] = ()
 
 
 def read_table(path: Path, *, columns: Sequence[str], required: Sequence[str], mapping: Mapping[str, str] | None = None) -> Table:
@@ -66,6 +80,8 @@ def read_table(path: Path, *, columns: Sequence[str], required: Sequence[str], m
     try:
         reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
         header = list(reader.fieldnames or [])
+        if len(header) == 1 and header[0].count(";") > 1:
+            raise RejectedInput("not_csv", f"{path.name} has semicolons between its cells", "save it as CSV with commas")
         missing = [ours for ours in required if theirs[ours] not in header]
         if missing:
             raise RejectedInput(
@@ -73,20 +89,26 @@ def read_table(path: Path, *, columns: Sequence[str], required: Sequence[str], m
                 f"{path.name} lacks {', '.join(missing)}; it has {', '.join(header) or 'nothing'}",
                 "map them with --map ours=theirs",
             )
-        rows = tuple({ours: (row.get(name) or "").strip() for ours, name in theirs.items()} for row in reader)
+        if twice := sorted({name for name in theirs.values() if header.count(name) > 1}):
+            raise RejectedInput("repeated_columns", f"{path.name} has the column {', '.join(twice)} twice", "remove or rename one")
+        given = tuple(reader)
     except csv.Error as error:
         raise RejectedInput("not_csv", f"{path.name} is not CSV: {error}", "save it as CSV with commas") from error
-    if not rows:
+    if not given:
         raise RejectedInput("empty_table", f"{path.name} has no rows", "give a table with data")
-    return Table(path.name, hashlib.sha256(content).hexdigest(), rows, {ours: name for ours, name in theirs.items() if ours != name})
+    rows = tuple({ours: plain_again((row.get(name) or "").strip()) for ours, name in theirs.items()} for row in given)
+    renamed = {ours: name for ours, name in theirs.items() if ours != name}
+    return Table(path.name, hashlib.sha256(content).hexdigest(), rows, renamed, _ragged(given, len(header)))
 
 
-def faulty_table(table: Table, faults: Sequence[RowFault]) -> RejectedInput:
-    """The error for a table with faults: the first ones in words, and how many there are."""
-    shown = " | ".join(str(fault) for fault in faults[:5])
-    more = f" | and {len(faults) - 5} more" if len(faults) > 5 else ""
-    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-    return RejectedInput("faulty_table", f"{table.name} has {count}: {shown}{more}", "nothing was taken in; mend them and import again")
+def _ragged(given: Sequence[dict[str | None, Any]], columns: int) -> tuple[RowFault, ...]:
+    """Rows with more or fewer cells than the header: their values may stand in the wrong columns."""
+    faults = []
+    for place, row in enumerate(given, start=2):
+        cells = columns + len(row.get(None) or ()) - sum(value is None for value in row.values())
+        if cells != columns:
+            faults.append(RowFault(place, "(row)", f"has {cells} cells, the header has {columns}", "look for a comma too many or too few"))
+    return tuple(faults)
 
 
 def number(row: dict[str, str], column: str, place: int, faults: list[RowFault], *, whole: bool = False) -> float | None:

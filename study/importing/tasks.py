@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from db.audit import Actor
 from db.base import new_id
 from db.batches import insert_batch
 from db.frames import TASKS
-from db.tables import Case, Event, ImportBatch, Study, Task
+from db.tables import Account, Case, Event, ImportBatch, Study, Task
 from study.enrolment import get_site
 from study.errors import RejectedInput
 from study.importing.people import accounts_for
-from study.importing.table import RowFault, Table, choice, faulty_table, moment, number, text_of
+from study.importing.table import FaultyTable, RowFault, Table, choice, moment, number, text_of
 from study.permissions import require
 from study.recording.events import software_version
 
@@ -26,8 +26,9 @@ INSTRUMENTS = ("browser", "agent", "observer", "import", "simulation")
 
 @dataclass(frozen=True)
 class TaskRow:
-    """One checked row of tasks.csv."""
+    """One checked row of tasks.csv; `place` is where it stands, the header being row 1."""
 
+    place: int
     site: str
     case: str
     technologist: str
@@ -46,7 +47,7 @@ class TaskRow:
 def check_tasks(table: Table) -> tuple[list[TaskRow], list[RowFault]]:
     """Rows, and every fault in them."""
     rows: list[TaskRow] = []
-    faults: list[RowFault] = []
+    faults = list(table.ragged)
     seen: dict[tuple[str, str, str], int] = {}
     for place, row in enumerate(table.rows, start=2):
         before = len(faults)
@@ -71,6 +72,7 @@ def _row(row: dict[str, str], place: int, faults: list[RowFault]) -> TaskRow:
         faults.append(RowFault(place, "hands_on_seconds", "with AI wait exceeds elapsed_seconds", "elapsed = hands-on + pauses + AI wait"))
     period = number(row, "period", place, faults, whole=True)
     return TaskRow(
+        place=place,
         site=text_of(row, "site", place, faults),
         case=text_of(row, "case", place, faults),
         technologist=text_of(row, "technologist", place, faults),
@@ -99,7 +101,7 @@ def import_tasks(db_session: Session, *, study: Study, table: Table, actor: Acto
     rows, faults = check_tasks(table)
     faults += _already_there(db_session, study=study, rows=rows)
     if faults:
-        raise faulty_table(table, faults)
+        raise FaultyTable(table.name, sorted(faults, key=lambda fault: fault.row))
     summary = {"rows": len(rows), "cases": len({row.case for row in rows}), "technologists": len({row.technologist for row in rows})}
     if dry_run:
         return {**summary, "dry_run": True}
@@ -132,13 +134,16 @@ def new_batch(db_session: Session, *, study: Study, table: Table, kind: str, act
 
 
 def _already_there(db_session: Session, *, study: Study, rows: Sequence[TaskRow]) -> list[RowFault]:
-    from db import frames
-
-    known = frames.tasks(db_session, study_id=study.id)
-    present = set(zip(known["case"], known["arm"], known["technologist"], strict=True))
+    known = (
+        select(Case.number, Task.arm, Account.code)
+        .join(Case, col(Case.id) == Task.case_id)
+        .join(Account, col(Account.id) == Task.technologist_id)
+        .where(Task.study_id == study.id, col(Task.state).notin_(("undone", "aborted")))
+    )
+    present = set(db_session.execute(known).tuples())
     return [
-        RowFault(place, "case", f"{row.case} has a task of {row.technologist} in arm {row.arm} already", "leave the row out")
-        for place, row in enumerate(rows, start=2)
+        RowFault(row.place, "case", f"{row.case} has a task of {row.technologist} in arm {row.arm} already", "leave the row out")
+        for row in rows
         if (row.case, row.arm, row.technologist) in present
     ]
 

@@ -101,6 +101,7 @@ _WISHES = {
     "int_from_float": "give a whole number",
     "bool_type": "give true or false without quotes",
     "bool_parsing": "give true or false without quotes",
+    "finite_number": "give a number, not nan or inf",
     "tuple_type": "give a list in square brackets",
     "model_type": "make it a table",
     "date_type": "give a date such as 2026-03-01",
@@ -131,14 +132,15 @@ def _model_at(root: type[BaseModel], path: Path) -> type[BaseModel] | None:
         if isinstance(part, int):
             continue
         field = model.model_fields.get(part) if model else None
-        model = _model_in(field.annotation) if field else None
+        model = model_in(field.annotation) if field else None
     return model
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def model_in(annotation: Any) -> type[BaseModel] | None:
+    """The part of a protocol that an annotation names, if it names one."""
     if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias) and issubclass(annotation, BaseModel):
         return annotation
     for inner in typing.get_args(annotation):
-        if found := _model_in(inner):
+        if found := model_in(inner):
             return found
     return None

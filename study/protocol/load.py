@@ -1,15 +1,19 @@
 """Reading a protocol from a file or a text."""
 
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path as FilePath
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from study.errors import RejectedInput
 from study.protocol.faults import Fault, FaultyProtocol, dotted, explain
-from study.protocol.lines import key_lines, line_of
+from study.protocol.lines import Path, key_lines, line_of
 from study.protocol.model import Protocol
-from study.protocol.rules import complaints
+from study.protocol.rules import Complaint, complaints
+from study.protocol.syntax import explain_syntax
+from study.protocol.unfinished import sound_parts
 
 LARGEST_BYTES = 1_000_000
 
@@ -73,14 +77,38 @@ def parse_protocol(text: str, *, source: str = "the protocol") -> Protocol:
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise RejectedInput("not_toml", f"{source} is not TOML: {str(error)[:1].lower()}{str(error)[1:]}", "mend that line") from error
+        problem, remedy = explain_syntax(error, text)
+        raise RejectedInput("not_toml", f"{source} cannot be read as TOML: {problem}", remedy) from error
     lines = key_lines(text)
     try:
         protocol = Protocol.model_validate(content)
     except ValidationError as error:
-        raise FaultyProtocol(source, tuple(explain(item, root=Protocol, lines=lines) for item in error.errors())) from error
-    faults = tuple(Fault(dotted(key), line_of(key, lines), problem, remedy) for key, problem, remedy in complaints(protocol))
-    if faults:
-        raise FaultyProtocol(source, faults)
+        items = _innermost(error.errors())
+        faulty: set[Path] = {tuple(item["loc"]) for item in items}
+        known = [explain(item, root=Protocol, lines=lines) for item in items]
+        rest = _told(complaints(sound_parts(Protocol, content, faulty=faulty)), lines, beside=faulty)
+        raise FaultyProtocol(source, _in_order((*known, *rest))) from error
+    if faults := _told(complaints(protocol), lines):
+        raise FaultyProtocol(source, _in_order(faults))
     protocol._text = text
     return protocol
+
+
+def _told(found: Iterable[Complaint], lines: dict[Path, int], *, beside: set[Path] | None = None) -> tuple[Fault, ...]:
+    """Contradictions as faults, but for those at places that are faulty by themselves."""
+    return tuple(Fault(dotted(key), line_of(key, lines), problem, remedy) for key, problem, remedy in found if key not in (beside or set()))
+
+
+def _in_order(faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
+    """As they stand in the text; what is missing altogether comes first."""
+    return tuple(sorted(faults, key=lambda fault: fault.line or 0))
+
+
+def _innermost(errors: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Without those that only follow from a fault further in: a list is not too short because its one item is wrong."""
+    places = [tuple(item["loc"]) for item in errors]
+
+    def has_cause_inside(place: tuple[int | str, ...]) -> bool:
+        return any(len(other) > len(place) and other[: len(place)] == place for other in places)
+
+    return [item for item, place in zip(errors, places, strict=True) if not has_cause_inside(place)]

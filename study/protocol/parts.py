@@ -14,7 +14,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Part(BaseModel):
     """Base of every part: frozen, and an unknown key is a fault."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, allow_inf_nan=False)
 
 
 class StudyPart(Part):

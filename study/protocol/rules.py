@@ -1,35 +1,66 @@
 """What must fit together in a protocol, beyond each key alone."""
 
+import difflib
+import typing
 from collections.abc import Iterator
+from contextlib import suppress
 
+from db.tables.people import RoleName
 from study.protocol.lines import Path
 from study.protocol.model import Protocol
 
 Complaint = tuple[Path, str, str]
+ROLES: tuple[str, ...] = typing.get_args(RoleName)
 
 
 def complaints(protocol: Protocol) -> Iterator[Complaint]:
-    """Every contradiction: (key, what was found, what to do)."""
-    for rule in (_endpoints, _plan, _interim, _allocation, _design, _reading, _timing, _names_once):
-        yield from rule(protocol)
+    """Every contradiction: (key, what was found, what to do). Of a protocol with faults, those between the parts that are sound."""
+    for rule in (_plan, _interim, _blocks, _strata, _method, _design, _reading, _regions, _timing, _roles, _names_once):
+        yield from _as_far_as_it_goes(rule(protocol))
+    for index in range(len(getattr(protocol, "endpoints", ()))):
+        for about in (_margin, _direction, _form_needed, _assumed):
+            yield from _as_far_as_it_goes(about(protocol, index))
 
 
-def _endpoints(protocol: Protocol) -> Iterator[Complaint]:
-    for index, endpoint in enumerate(protocol.endpoints):
-        where: Path = ("endpoints", index)
-        if endpoint.goal == "non_inferiority" and endpoint.margin is None:
-            yield (*where, "margin"), "is missing", f"non-inferiority of {endpoint.name} needs the largest loss still acceptable"
-        if endpoint.margin is not None and endpoint.goal != "non_inferiority":
-            yield (*where, "margin"), f"is given, but the goal is {endpoint.goal}", 'set goal = "non_inferiority" or remove the margin'
-        if endpoint.margin is not None and len(endpoint.justification) < 20:
-            yield (*where, "justification"), "is too short", "say in a sentence why this margin is acceptable"
-        if endpoint.measure == "pass" and endpoint.margin is not None and endpoint.margin >= 0.5:
-            yield (*where, "margin"), f"is {endpoint.margin:g}, read as {endpoint.margin * 100:g} points", "give 5 points as 0.05"
-        wanted = "higher" if endpoint.measure in ("pass", "quality") else "lower"
-        if endpoint.better != wanted:
-            yield (*where, "better"), f"is {endpoint.better!r} for {endpoint.measure}", f'set better = "{wanted}"'
-        if endpoint.measure in ("pass", "quality") and protocol.form is None and endpoint.goal != "descriptive":
-            yield (*where, "measure"), f"is {endpoint.measure!r}, but there is no reading form", "add [form], [reading] and [[regions]]"
+def _as_far_as_it_goes(found: Iterator[Complaint]) -> Iterator[Complaint]:
+    with suppress(AttributeError):  # a part that it asks about is faulty itself, see `study.protocol.unfinished`
+        yield from found
+
+
+def _margin(protocol: Protocol, index: int) -> Iterator[Complaint]:
+    endpoint, where = protocol.endpoints[index], ("endpoints", index)
+    if endpoint.goal == "non_inferiority" and endpoint.margin is None:
+        yield (*where, "margin"), "is missing", f"non-inferiority of {endpoint.name} needs the largest loss still acceptable"
+    if endpoint.margin is not None and endpoint.goal != "non_inferiority":
+        yield (*where, "margin"), f"is given, but the goal is {endpoint.goal}", 'set goal = "non_inferiority" or remove the margin'
+    if endpoint.margin is not None and len(endpoint.justification) < 20:
+        yield (*where, "justification"), "is too short", "say in a sentence why this margin is acceptable"
+    if endpoint.measure == "pass" and endpoint.margin is not None and endpoint.margin >= 0.5:
+        yield (*where, "margin"), f"is {endpoint.margin:g}, read as {endpoint.margin * 100:g} points", "give 5 points as 0.05"
+
+
+def _direction(protocol: Protocol, index: int) -> Iterator[Complaint]:
+    endpoint = protocol.endpoints[index]
+    wanted = "higher" if endpoint.measure in ("pass", "quality") else "lower"
+    if endpoint.better != wanted:
+        yield ("endpoints", index, "better"), f"is {endpoint.better!r} for {endpoint.measure}", f'set better = "{wanted}"'
+
+
+def _form_needed(protocol: Protocol, index: int) -> Iterator[Complaint]:
+    endpoint = protocol.endpoints[index]
+    if endpoint.measure in ("pass", "quality") and protocol.form is None and endpoint.goal != "descriptive":
+        found = f"is {endpoint.measure!r}, but there is no reading form"
+        yield ("endpoints", index, "measure"), found, "add [form], [reading] and [[regions]]"
+
+
+def _assumed(protocol: Protocol, index: int) -> Iterator[Complaint]:
+    endpoint = protocol.endpoints[index]
+    for arm in ("manual", "ai") if endpoint.assumed else ():
+        value, where = getattr(endpoint.assumed, arm), ("endpoints", index, "assumed", arm)
+        if value is not None and endpoint.measure == "pass" and not 0 <= value <= 1:
+            yield where, f"is {value:g} for a pass rate", f"give a share from 0 to 1, such as {max(0, min(value, 100)) / 100:g}"
+        elif value is not None and value < 0:
+            yield where, f"is {value:g}", f"{endpoint.measure} cannot be negative"
 
 
 def _plan(protocol: Protocol) -> Iterator[Complaint]:
@@ -62,13 +93,27 @@ def _interim(protocol: Protocol) -> Iterator[Complaint]:
         yield ("analysis", "interim", "endpoint"), f"is {interim.endpoint!r}", "look at a primary endpoint"
 
 
-def _allocation(protocol: Protocol) -> Iterator[Complaint]:
-    part, design = protocol.allocation, protocol.design
+def _blocks(protocol: Protocol) -> Iterator[Complaint]:
+    part = protocol.allocation
     odd = [size for size in part.block_sizes if size < 2 or size % 2]
     if odd:
         yield ("allocation", "block_sizes"), f"holds {odd}", "use even numbers from 2 up, for two arms share a block"
     if part.method == "permuted_blocks" and len(set(part.block_sizes)) < 2:
         yield ("allocation", "block_sizes"), "has one size only", "give two or more, or the last arm of a block can be foretold"
+
+
+def _strata(protocol: Protocol) -> Iterator[Complaint]:
+    for index, factor in enumerate(protocol.allocation.strata):
+        where: Path = ("allocation", "strata", index, "levels")
+        for level in factor.levels:
+            if not level.strip() or any(mark in level for mark in "|="):
+                yield where, f"holds {level!r}", "give every level a name without | and ="
+        if len(set(factor.levels)) < len(factor.levels):
+            yield where, f"repeats a level: {', '.join(factor.levels)}", "give every level once"
+
+
+def _method(protocol: Protocol) -> Iterator[Complaint]:
+    part, design = protocol.allocation, protocol.design
     if part.method == "none" and design in ("paired", "parallel"):
         yield ("allocation", "method"), f"is 'none' in a {design} design", "draw the arm or its order: permuted_blocks or minimisation"
     if part.method != "none" and design == "before_after":
@@ -118,8 +163,36 @@ def _reading(protocol: Protocol) -> Iterator[Complaint]:
         yield ("blinding", "outcomes"), "is 'open'", "hide outcomes until unblinding, or declare a roll-out with open_operations = true"
 
 
+def _regions(protocol: Protocol) -> Iterator[Complaint]:
+    from inference.anatomy import LABELS
+
+    known = set(LABELS.values())
+    for index, region in enumerate(protocol.regions):
+        for place, name in enumerate(region.arteries):
+            if name not in known:
+                close = difflib.get_close_matches(name, sorted(known), n=1)
+                yield ("regions", index, "arteries", place), f"is {name!r}, which is no artery of the label map", _use(close, sorted(known))
+
+
+def _use(close: list[str], known: list[str]) -> str:
+    return f"did you mean {close[0]}?" if close else f"use {', '.join(known)}"
+
+
+def _roles(protocol: Protocol) -> Iterator[Complaint]:
+    for index, pair in enumerate(protocol.roles.apart):
+        for place, role in enumerate(pair):
+            if role not in ROLES:
+                close = difflib.get_close_matches(role, ROLES, n=1)
+                yield ("roles", "apart", index, place), f"is {role!r}, which is no role", _use(close, list(ROLES))
+        if pair[0] == pair[1]:
+            yield ("roles", "apart", index), f"keeps {pair[0]} apart from itself", "name two different roles"
+
+
 def _timing(protocol: Protocol) -> Iterator[Complaint]:
     timing = protocol.timing
+    for place, rule in enumerate(timing.idle_rules_seconds):
+        if rule <= 0:
+            yield ("timing", "idle_rules_seconds", place), f"is {rule:g}", "give the longest gap that still counts as work, in seconds"
     if timing.sensitivity_idle_seconds not in timing.idle_rules_seconds:
         found = f"is {timing.sensitivity_idle_seconds:g}"
         yield (

@@ -38,6 +38,11 @@ class SideBySide:
 def disagreements(db_session: Session, *, study: Study, actor: Actor) -> list[Disagreement]:
     """Every image set whose primary readings of round 1 differ by the protocol's rule."""
     require(db_session, actor=actor, operation="reading.adjudicate", study=study)
+    return differing_sets(db_session, study=study)
+
+
+def differing_sets(db_session: Session, *, study: Study) -> list[Disagreement]:
+    """The same for callers that checked who asks."""
     protocol = protocol_of(db_session, study_id=study.id)
     if protocol.reading is None or protocol.reading.adjudication.rule == "none":
         return []

@@ -68,7 +68,9 @@ def open_reading(db_session: Session, *, reading_id: str, actor: Actor, now: Ins
     )  # fmt: skip
 
 
-def save_draft(db_session: Session, *, reading_id: str, draft: Mapping[str, Any], revision: int, actor: Actor) -> int:
+def save_draft(
+    db_session: Session, *, reading_id: str, draft: Mapping[str, Any], revision: int, actor: Actor, operation: str = "reading.rate"
+) -> int:
     """Save what the reader has so far; returns the new revision, to be sent with the next draft.
 
     Raises
@@ -76,7 +78,7 @@ def save_draft(db_session: Session, *, reading_id: str, draft: Mapping[str, Any]
     StaleDraft
         When `revision` is not the last one: another tab saved meanwhile.
     """
-    reading, _ = own_reading(db_session, reading_id=reading_id, actor=actor)
+    reading, _ = own_reading(db_session, reading_id=reading_id, actor=actor, operation=operation)
     if reading.state != "open":
         raise Forbidden(
             f"this reading is {reading.state}; open it first"

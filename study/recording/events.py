@@ -95,7 +95,8 @@ def append_events(
     Raises
     ------
     Forbidden
-        For somebody else's task, a locked study, another tab's lease, or an event that this state does not allow.
+        For somebody else's task, a locked study, another tab's lease, an event that this state does not allow, or a task that is
+        resumed while another one runs.
     RejectedInput
         For a key that was used for something else, or a malformed event.
     """
@@ -109,16 +110,30 @@ def append_events(
     if holder is not None and any(event.kind not in LAST_WORDS for event in fresh):
         require_lease(db_session, task_id=task_id, holder=holder, now=now)
     step = _clock_step(db_session, task_id=task_id, now=now) if fresh else None
+    if observation_id is None and any(event.kind == "resume" for event in fresh):
+        require_no_other(db_session, task=task)
     for event in fresh:
-        if observation_id is None:
-            task.state = next_state(task.state, event.kind)  # type: ignore[assignment]
+        if observation_id is None and (state := next_state(task.state, event.kind)) != task.state:
+            task.state = state  # type: ignore[assignment]
+        if event.kind == "abort":
+            task.missing_reason = (event.reason or "")[:200]
         db_session.add(_row(event, now=now, actor=actor, source=source, task_id=task_id, observation_id=observation_id, step=step))
         step = None
-    if any(event.kind == "finish" for event in fresh):
+    if any(event.kind == "finish" for event in fresh) and not task.training:
         _start_washout(db_session, task=task, now=now)
-    db_session.add(task)
     db_session.flush()
     return Appended(len(fresh), len(events) - len(fresh), task.state)
+
+
+class AnotherRunning(Forbidden):
+    """Two tasks of one person cannot run at once: the same minutes would count twice."""
+
+
+def require_no_other(db_session: Session, *, task: Task) -> None:
+    """Raise `AnotherRunning` while another task of the same technologist is running."""
+    running = select(Task.id).where(Task.technologist_id == task.technologist_id, Task.state == "open", Task.id != task.id)
+    if db_session.exec(running).first():
+        raise AnotherRunning("another task of yours is running; pause or finish it first")
 
 
 def _start_washout(db_session: Session, *, task: Task, now: Instant) -> None:

@@ -11,8 +11,8 @@ from study.clock import Instant
 from study.consent import require_consent
 from study.errors import Forbidden, RejectedInput
 from study.permissions import require, roles_of
-from study.recording.events import Appended, NewEvent, append_events, get_task, software_version
-from study.recording.leases import LEASE, release_lease, take_lease
+from study.recording.events import Appended, NewEvent, append_events, get_task, require_no_other, software_version
+from study.recording.leases import release_lease, take_lease
 
 LOST_AFTER = timedelta(minutes=30)  # longer than a network may be cut without losing anything
 
@@ -71,18 +71,25 @@ def plan_task(
 def worklist(db_session: Session, *, actor: Actor, study_id: str, now: datetime) -> list[WorklistEntry]:
     """A technologist's own tasks: open ones first, then those that may be done now, then the rest.
 
-    A later period of a case stays hidden until its washout is over.
+    A later period of a case stays hidden until its washout is over, and what was not begun of a case that was taken out for good. A
+    task that was undone comes back in its old place.
     """
     statement = (
         select(Task, Case.number)
         .join(Case, col(Case.id) == Task.case_id)
-        .where(Task.study_id == study_id, Task.technologist_id == actor.account_id, col(Task.state).notin_(("undone", "aborted")))
-        .order_by(col(Task.created_at), Case.number, col(Task.period))
+        .where(Task.study_id == study_id, Task.technologist_id == actor.account_id)
+        .where((Task.state != "planned") | (Case.state != "withdrawn"))
     )
-    order = {"open": 0, "paused": 0, "interrupted": 1, "planned": 2, "finished": 3}
+    rows = db_session.execute(statement.order_by(col(Task.created_at), Task.id)).all()
+    planned: dict[str, datetime] = {}
+    for task, _ in rows:
+        planned.setdefault(task.case_id, task.created_at)
+    shown = [(task, number) for task, number in rows if task.state not in ("undone", "aborted")]
+    shown.sort(key=lambda row: (planned[row[0].case_id], row[1], row[0].period))
+    order = {"open": 0, "paused": 1, "interrupted": 2, "planned": 3, "finished": 4}
     entries: list[WorklistEntry] = []
     waiting: set[str] = set()
-    for task, number in db_session.execute(statement).all():
+    for task, number in shown:
         started = task.state != "planned"
         if not started and (task.case_id in waiting or (task.available_from is not None and task.available_from > now)):
             continue
@@ -109,6 +116,8 @@ def open_task(
     if task.technologist_id != actor.account_id:
         raise Forbidden("this task was drawn for somebody else; open one from your own worklist")
     if task.state == "planned":
+        if case.state == "withdrawn":
+            raise Forbidden(f"case {case.number} was taken out of the study; take the next one from your worklist")
         _check_start(db_session, task=task, now=now)
     held = take_lease(db_session, task_id=task.id, account_id=task.technologist_id, holder=holder, now=now)
     if held and task.state == "planned":
@@ -124,9 +133,7 @@ def _check_start(db_session: Session, *, task: Task, now: Instant) -> None:
     earlier = select(Task.id).where(Task.case_id == task.case_id, Task.period < task.period, Task.technologist_id == task.technologist_id)
     if db_session.exec(earlier.where(col(Task.state).in_(("planned", "open", "paused", "interrupted")))).first():
         raise Forbidden("the earlier period of this case is not finished; do that first")
-    running = select(Task.id).where(Task.technologist_id == task.technologist_id, Task.state == "open", Task.id != task.id)
-    if db_session.exec(running).first():
-        raise Forbidden("another task of yours is running; pause or finish it first")
+    require_no_other(db_session, task=task)
 
 
 def finish_task(
@@ -143,9 +150,7 @@ def finish_task(
 
 def abort_task(db_session: Session, *, task_id: str, reason: str, actor: Actor, now: Instant, key: str) -> Appended:
     """Give a task up for good, with a reason that the data keep as `missing_reason`."""
-    done = append_events(db_session, task_id=task_id, events=[NewEvent(kind="abort", key=key, reason=reason)], actor=actor, now=now)
-    get_task(db_session, task_id).missing_reason = reason
-    return done
+    return append_events(db_session, task_id=task_id, events=[NewEvent(kind="abort", key=key, reason=reason)], actor=actor, now=now)
 
 
 def undo_task(db_session: Session, *, task_id: str, reason: str, actor: Actor, now: Instant, key: str) -> Task:
@@ -180,6 +185,8 @@ def hand_over_task(db_session: Session, *, task_id: str, to_account_id: str, act
         append_events(db_session, task_id=task_id, events=[NewEvent(kind="hand_over", key=key, detail=detail)], actor=actor, now=now)
     else:
         require(db_session, actor=actor, operation="task.work", study=db_session.get_one(Study, task.study_id))
+        if task.technologist_id != actor.account_id:
+            raise Forbidden("this task was drawn for somebody else; only they can hand it over")
     task.technologist_id = to_account_id
     deviation = {
         "study_id": task.study_id, "case_id": task.case_id, "kind": "hand_over", "recorded_at": now.at, "recorded_by": actor.account,
@@ -198,19 +205,30 @@ def sweep_lost_tasks(db_session: Session, *, now: Instant) -> list[str]:
     lost = []
     for task in db_session.exec(select(Task).where(Task.state == "open")).all():
         lease = db_session.get(Lease, task.id)
-        if lease is None or lease.expires_at - LEASE + LOST_AFTER > now.at:
+        heard = _last_heard(db_session, task, lease)
+        if heard is None or heard.at + LOST_AFTER > now.at:
             continue
         task.state = "interrupted"
         db_session.add(
             Event.model_validate(
                 {
-                    "task_id": task.id, "kind": "lost", "key": f"lost-{task.id}-{lease.renewed_at.isoformat()}", "at": lease.renewed_at,
-                    "boot": lease.renewed_boot, "monotonic_seconds": lease.renewed_monotonic_seconds, "source": "machine",
+                    "task_id": task.id, "kind": "lost", "key": f"lost-{task.id}-{heard.at.isoformat()}", "at": heard.at,
+                    "boot": heard.boot, "monotonic_seconds": heard.monotonic_seconds, "source": "machine",
                     "software_version": software_version(), "detail": {"noticed_at": now.at.isoformat()},
                 }
             )
         )  # fmt: skip
-        db_session.delete(lease)
+        if lease is not None:
+            db_session.delete(lease)
         lost.append(task.id)
     db_session.flush()
     return lost
+
+
+def _last_heard(db_session: Session, task: Task, lease: Lease | None) -> Instant | None:
+    """When a task's tab last renewed its lease; for a tab that was closed and gave it back, its last event."""
+    if lease is not None:
+        return Instant(lease.renewed_at, lease.renewed_monotonic_seconds, lease.renewed_boot)
+    own = select(Event).where(Event.task_id == task.id, col(Event.observation_id).is_(None))
+    last = db_session.exec(own.order_by(col(Event.id).desc()).limit(1)).first()
+    return None if last is None else Instant(last.at, last.monotonic_seconds, last.boot)

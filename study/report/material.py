@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col
 
 from db.engine import snapshot
+from db.frames import erased
 from db.tables import Account, Allocation, Case, Consent, Deviation, ImageSet, ProtocolVersion, Reading, Run, Screening, Site, Study, Task
 from study.analysis import PlanResult, run_plan
 from study.analysis.data import PlanData
@@ -173,6 +174,7 @@ def _guesses(db_session: Session, study_id: str) -> pd.DataFrame:
         .join(Task, col(Task.id) == ImageSet.task_id)
         .join(Account, col(Account.id) == Reading.reader_id)
         .where(Reading.study_id == study_id, Reading.state == "submitted", Reading.purpose == "primary", col(Reading.guess).is_not(None))
+        .where(~erased(Reading.reader_id, Reading.study_id, Reading.assigned_at))
     )
     return _frame(db_session, statement, ["arm", "guess", "reader"])
 

@@ -104,7 +104,7 @@ def learning_curve(frame: pd.DataFrame, *, value: str, order: str, by: str) -> L
     if len(rows) < 4 or float(x @ x) <= 1e-12:
         raise StatisticsError("at least 4 tasks with different case numbers", f"{len(rows)} tasks", "follow people over more cases")
     slope, error, df = _slope(x, y, person, len(people))
-    plateau, steep, best = _plateau(np.log(number), y, person, len(people), float(((y - slope * x) ** 2).sum()))
+    plateau, steep, best = _plateau(np.log(number), y, person, float(((y - slope * x) ** 2).sum()))
     if len(people) < FEWEST_PEOPLE:
         notes.append(f"{len(people)} people: the conclusion holds for these people only")
     fields = wald_fields(slope, error, df)
@@ -151,24 +151,38 @@ def _slope(x: Floats, y: Floats, person: np.ndarray, people: int) -> tuple[float
     return slope, math.sqrt(float(residuals @ residuals) / df / float(x @ x)), df
 
 
-def _plateau(x: Floats, y: Floats, person: np.ndarray, people: int, straight: float) -> tuple[int | None, float, bool]:
+def _plateau(x: Floats, y: Floats, person: np.ndarray, straight: float) -> tuple[int | None, float, bool]:
     """Breakpoint case number, slope before it, and whether BIC wants it."""
-    numbers = np.unique(np.exp(x).round(9))[1:-1]
+    numbers = np.unique(np.exp(np.unique(x)).round(9))[1:-1]
     candidates = numbers[numbers >= 2] if len(numbers) <= 200 else np.unique(np.geomspace(2, numbers[-1], 200).round())
-    best, at, steep = math.inf, None, math.nan
-    for number in candidates:
-        bent = _within(np.minimum(x, math.log(number)), person)
-        spread = float(bent @ bent)
-        if spread <= 1e-12:
-            continue
-        slope = float(bent @ y) / spread
-        error = float(((y - slope * bent) ** 2).sum())
-        if error < best:
-            best, at, steep = error, round(float(number)), slope
-    points = len(y)
+    products, spreads = _bent_sums(x, y, person, np.log(candidates))
+    known = spreads > 1e-12
+    if not known.any():
+        return None, math.nan, False
+    at = float(candidates[known][int(np.argmax(products[known] ** 2 / spreads[known]))])
+    bent = _within(np.minimum(x, math.log(at)), person)
+    steep = float(bent @ y) / float(bent @ bent)
+    best, points = float(((y - steep * bent) ** 2).sum()), len(y)
     floor = 1e-20 * points
-    wanted = at is not None and points * math.log((best + floor) / (straight + floor)) + math.log(points) < 0
-    return (at if wanted else None), steep, wanted
+    wanted = points * math.log((best + floor) / (straight + floor)) + math.log(points) < 0
+    return (round(at) if wanted else None), steep, wanted
+
+
+def _bent_sums(x: Floats, y: Floats, person: np.ndarray, ends: Floats) -> tuple[Floats, Floats]:
+    """Of min(x, end) within people, for every end: its sum of products with `y` (itself within people), and its sum of squares.
+
+    From running sums over the sorted cases of each person, so that many ends cost about what one does.
+    """
+    products, spreads = np.zeros(len(ends)), np.zeros(len(ends))
+    order = np.lexsort((x, person))
+    for mine in np.split(order, np.flatnonzero(np.diff(person[order])) + 1):
+        own, other = x[mine], y[mine]
+        below = np.searchsorted(own, ends, side="right")
+        above = len(mine) - below
+        sums, squares, shared, rest = (np.concatenate([[0.0], np.cumsum(part)])[below] for part in (own, own**2, own * other, other))
+        products += shared + ends * (other.sum() - rest)
+        spreads += squares + ends**2 * above - (sums + ends * above) ** 2 / len(mine)
+    return products, spreads
 
 
 def _typical_end(values: Floats, number: Floats, person: np.ndarray, plateau: int | None) -> float:

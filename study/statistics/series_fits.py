@@ -138,31 +138,42 @@ def _least_squares(design: Floats, y: Floats, groups: npt.ArrayLike | None) -> S
 
 def _autoregressive(at: Floats, series: np.ndarray, design: Floats, y: Floats) -> SeriesFit:
     """Generalised least squares with correlation rho^|time apart| within a series, rho by REML."""
-    apart = np.abs(at[:, None] - at)
-    same = series[:, None] == series
-    whole = bool(np.allclose(apart, np.round(apart)))
-    powers = np.round(apart) if whole else apart
+    order = np.lexsort((at, series))
+    at, series, design, y = at[order], series[order], design[order], y[order]
+    whole = bool(np.allclose(at - at[0], np.round(at - at[0])))
+    follows = series[1:] == series[:-1]
+    gaps = np.where(follows, np.round(np.diff(at)) if whole else np.diff(at), 1.0)
+    if np.any(gaps <= 0):
+        raise linalg.LinAlgError("two points of one series at the same time")
+
+    def fit(rho: float) -> tuple[float, Floats, Floats, float]:
+        return _whitened(np.concatenate(([0.0], np.where(follows, np.power(rho, gaps), 0.0))), design, y)
 
     def criterion(rho: float) -> float:
-        return _whitened(np.where(same, np.power(rho, powers), 0.0), design, y)[0]
+        return fit(rho)[0]
 
     lowest = -0.95 if whole else 0.0
     grid = np.linspace(lowest, 0.95, 39)
     best = float(grid[int(np.argmin([criterion(float(rho)) for rho in grid]))])
     bounds = (max(best - 0.06, lowest - 0.04 if whole else 0.0), min(best + 0.06, 0.995))
     rho = float(optimize.minimize_scalar(criterion, bounds=bounds, method="bounded", options={"xatol": 1e-10}).x)
-    _, coefficients, covariance, variance = _whitened(np.where(same, np.power(rho, powers), 0.0), design, y)
+    _, coefficients, covariance, variance = fit(rho)
     return SeriesFit(coefficients, covariance, variance, len(y) - design.shape[1], rho)
 
 
-def _whitened(correlation: Floats, design: Floats, y: Floats) -> tuple[float, Floats, Floats, float]:
-    """−2 restricted log likelihood (up to a constant), coefficients, covariance and variance for a correlation matrix."""
-    root = linalg.cholesky(correlation, lower=True)
-    x, z = linalg.solve_triangular(root, design, lower=True), linalg.solve_triangular(root, y, lower=True)
+def _whitened(before: Floats, design: Floats, y: Floats) -> tuple[float, Floats, Floats, float]:
+    """−2 restricted log likelihood (up to a constant), coefficients, covariance and variance.
+
+    `before` is the correlation of each point with the one before it in its series, 0 for the first. Each point less what the one before
+    leads to expect is independent of all earlier ones: what a Cholesky factor of the whole matrix would give, without the matrix.
+    """
+    scale = np.sqrt(1.0 - before**2)
+    x = (design - before[:, None] * np.roll(design, 1, axis=0)) / scale[:, None]
+    z = (y - before * np.roll(y, 1)) / scale
     inverse = np.linalg.inv(x.T @ x)
     coefficients = inverse @ x.T @ z
     residuals = z - x @ coefficients
     df = len(y) - design.shape[1]
     variance = float(residuals @ residuals) / df
-    criterion = df * math.log(max(variance, 1e-300)) + 2 * np.log(np.diag(root)).sum() - np.linalg.slogdet(inverse)[1]
+    criterion = df * math.log(max(variance, 1e-300)) + 2 * np.log(scale).sum() - np.linalg.slogdet(inverse)[1]
     return float(criterion), coefficients, inverse * variance, variance

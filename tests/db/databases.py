@@ -20,10 +20,13 @@ SERVER = os.environ.get("TEST_DATABASE_URL")
 def fresh_engine(path=None, *, anchor=None) -> Iterator[Engine]:
     """SQLite in memory (or in `path`), or a new PostgreSQL database that is dropped afterwards."""
     if not SERVER:
+        if path:
+            path.write_bytes(_migrated())
         engine = open_engine(f"sqlite:///{path}" if path else "sqlite://", anchor=anchor)
-        connection = engine.raw_connection()
-        connection.driver_connection.deserialize(_migrated()) if not path else upgrade(engine)
-        connection.close()
+        if not path:
+            connection = engine.raw_connection()
+            connection.driver_connection.deserialize(_migrated())
+            connection.close()
         yield engine
         engine.dispose()
         return

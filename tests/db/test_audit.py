@@ -3,6 +3,7 @@
 import json
 import random
 import sqlite3
+import time
 from contextlib import closing
 from datetime import UTC, datetime
 
@@ -18,6 +19,7 @@ from db.errors import StudyLocked, UnauditedChange
 from db.migrate import upgrade
 from db.tables import AuditEntry, Case, Deviation, ImportBatch, Site, Study
 from db.verify import verify
+from tests.system.endurance import going, result, rounds
 
 NOW = datetime(2027, 1, 4, 8, tzinfo=UTC)
 ANNA = Actor("anna", "investigator")
@@ -209,7 +211,8 @@ def tamper(connection, chance):
     one = chance.randint(1, last)
     column = chance.choice(["account", "role", "operation", "entity", "entity_id", "reason", "at", "new", "sha256", "previous_sha256"])
     if kind == "edit":
-        value = '{"x": 1}' if column == "new" else "2020-01-01 00:00:00.000000" if column == "at" else f"forged{chance.random()}"
+        forged = {"new": ['{"x": 1}', "no JSON", "[]", "null"], "at": ["2020-01-01 00:00:00.000000", "yesterday"]}
+        value = chance.choice(forged.get(column, [f"forged{chance.random()}"]))
         connection.execute(f"UPDATE audit_entry SET {column} = ? WHERE id = ?", (value, one))
     elif kind == "delete":
         connection.execute("DELETE FROM audit_entry WHERE id = ?", (one,))
@@ -263,21 +266,26 @@ def _rebuild(connection, start):
         )
 
 
-@pytest.mark.parametrize("count", [60, pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
-def test_tamperings_by_raw_sql_are_all_found(tmp_path, count):
+@pytest.mark.parametrize(
+    "long", [pytest.param(False, id="quick"), pytest.param(True, id="long", marks=[pytest.mark.slow, pytest.mark.timeout(3600)])]
+)
+def test_tamperings_by_raw_sql_are_all_found(tmp_path, long):
+    count = rounds(60, full=1000, variable="GILBRETH_TAMPERINGS", long=long)
     tampered_home(tmp_path)
     with closing(sqlite3.connect(tmp_path / "a.sqlite")) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
         sound = connection.serialize()
     memory = open_engine("sqlite://", anchor=tmp_path / "head")
     raw = memory.raw_connection().driver_connection
-    chance, missed = random.Random(count), []
+    chance, missed, began = random.Random(count), [], time.monotonic()
     raw.deserialize(sound)
     assert verify(memory).ok
-    for number in range(count):
+    for number in going(range(count), what="tamperings", total=count):
         raw.deserialize(sound)
         raw.execute("PRAGMA foreign_keys = OFF")
         kind = tamper(raw, chance)
         if verify(memory).ok:
             missed.append((number, kind))
+    found, seconds = count - len(missed), round(time.monotonic() - began)
+    result("tamperings", long=long, rounds=count, found=found, missed=len(missed), seconds=seconds)
     assert missed == []

@@ -101,3 +101,24 @@ def test_inputs_that_came_in_one_batch_count_as_active_from_the_first_to_the_las
     rows[1][4] = 90.0  # the first input of the batch was 10 s after the start
     rows[-1][7] += 0.0
     assert task_times(pd.DataFrame(rows, columns=COLUMNS), idle_seconds=[30]).loc["a", "active_30_seconds"] == pytest.approx(101)
+
+
+@pytest.mark.parametrize("ahead", [1e-10, 0.05])
+def test_a_pause_at_the_very_start_counts_though_the_clients_clock_places_it_a_hair_before(ahead):
+    rows = log("a", [("pause", 0.0), ("resume", 200.0), ("input", 10.0)])
+    for row in rows[1:-1]:
+        row[8], row[9] = "page", row[7] - 500.0
+    rows[3][9] += ahead  # the client's clock runs fast: tied at its last event, it places its first ones early
+    found = task_times(pd.DataFrame(rows, columns=COLUMNS)).loc["a"]
+    assert found["pause_seconds"] == pytest.approx(200.0, abs=0.06)
+    assert found["hands_on_seconds"] == pytest.approx(11.0, abs=0.06)
+
+
+def test_two_clocks_that_tick_alike_never_lose_a_pause_to_rounding():
+    for base in np.random.default_rng(1).uniform(100, 1e5, 200):
+        rows = log("a", [("pause", 0.0), ("resume", 214.5), ("lap", 15.623)])
+        for row in rows:
+            row[7] += base
+        for row, offset in zip(rows[1:-1], (0.0, 214.5, 230.123), strict=True):
+            row[8], row[9] = "page", offset
+        assert task_times(pd.DataFrame(rows, columns=COLUMNS)).loc["a", "pause_seconds"] == pytest.approx(214.5)

@@ -8,10 +8,19 @@ from sqlmodel import select
 from db.audit import Actor
 from db.engine import snapshot, transaction
 from db.tables import Account, AuditEntry, Study
-from study.accounts import check_password, confirm_identity, create_account, disable_account, grant_role, revoke_role, set_password
+from study.accounts import (
+    change_own_password,
+    check_password,
+    confirm_identity,
+    create_account,
+    disable_account,
+    grant_role,
+    revoke_role,
+    set_password,
+)
 from study.errors import Forbidden, RejectedInput
 from study.permissions import ANY, KEPT_APART, OPERATIONS, ROLES, may, require
-from study.sign_in import IDLE, LONGEST, confirm_by_session, sign_in, sign_out, touch, who_is
+from study.sign_in import IDLE, LONGEST, sign_in, sign_out, touch, who_is
 from tests.study.world import PASSWORD, START, make_world
 
 NOW = START.at
@@ -61,6 +70,32 @@ def test_five_wrong_passwords_lock_the_account_for_a_quarter_of_an_hour(engine, 
     assert enter(engine, now=NOW + timedelta(minutes=16)).person is not None
 
 
+def change(engine, anna, old, new):
+    with transaction(engine) as db_session:
+        return change_own_password(db_session, account_id=anna.id, old=old, new=new, now=NOW)
+
+
+def test_ones_own_password_is_changed_with_the_old_one_and_every_session_ends(engine, anna):
+    token = enter(engine).token
+    with transaction(engine) as db_session:
+        set_password(db_session, account=db_session.get(Account, anna.id), password=PASSWORD, now=NOW, must_change=True)
+    assert enter(engine).person.must_change_password
+    assert "wrong" in change(engine, anna, "not the old one", "a new one of my own")
+    for new in (PASSWORD, "short"):
+        with pytest.raises(RejectedInput):
+            change(engine, anna, PASSWORD, new)
+    assert change(engine, anna, PASSWORD, "a new one of my own") is None
+    assert look(engine, token, NOW) is None
+    assert enter(engine).refusal == "name or password is wrong"
+    assert enter(engine, password="a new one of my own").person.must_change_password is False
+
+
+def test_wrong_old_passwords_count_like_wrong_sign_ins(engine, anna):
+    for _ in range(5):
+        change(engine, anna, "not the old one", "a new one of my own")
+    assert "too many" in enter(engine).refusal
+
+
 def test_a_session_idles_out_after_exactly_fifteen_minutes(engine, anna):
     token = enter(engine).token
     assert look(engine, token, NOW + IDLE - timedelta(seconds=1)) is not None
@@ -82,7 +117,7 @@ def test_signing_out_ends_the_session_everywhere(engine, anna):
         sign_out(db_session, token=token, now=NOW)
     assert look(engine, token, NOW) is None
     with snapshot(engine) as db_session:
-        assert confirm_by_session(db_session, token=token, now=NOW) is None
+        assert touch(db_session, token=token, now=NOW) is None
 
 
 @pytest.mark.parametrize("act", ["disable", "password"])

@@ -9,11 +9,13 @@ from cryptography.fernet import Fernet
 from scipy.stats import binomtest
 from sqlmodel import select
 
+from db import frames
 from db.engine import snapshot, transaction
 from db.tables import Allocation, AuditEntry, Case, SealedEntry, Study
 from study.allocation import latin_square, make_key, opened_list, permuted_blocks, reveal, seal_list
-from study.enrolment import enrol_case, get_site, plan_case, pseudonym
+from study.enrolment import enrol_case, get_site, plan_case, plan_training, pseudonym, screening_log
 from study.errors import Forbidden, RejectedInput
+from study.recording import finish_task, open_task
 from tests.study.world import START, make_world
 
 KEY = Fernet.generate_key()
@@ -204,3 +206,44 @@ def test_an_allocated_case_gives_its_two_tasks_to_the_least_busy_technologist(se
         assert [task.arm for task in tasks] == list(drawn.arms)
         sealed.people.setdefault("seen", set()).add(tasks[0].technologist_id)
     assert len(sealed.people["seen"]) == 2
+
+
+def test_a_training_case_takes_no_line_and_is_practised_in_both_arms_by_every_technologist(sealed):
+    case = sealed.case(training=True)
+    with pytest.raises(Forbidden, match="training case"):
+        draw(sealed, case)
+    with transaction(sealed.engine) as db_session:
+        options = {"case": db_session.get(Case, case.id), "actor": sealed.people["investigator"], "now": START.at}
+        tasks = plan_training(db_session, **options)
+        assert plan_training(db_session, **options) == []
+    assert sorted(Counter(task.arm for task in tasks).items()) == [("ai", 2), ("manual", 2)]
+    assert all(task.training for task in tasks)
+    real = sealed.case()
+    assert draw(sealed, real).position == 1
+    with transaction(sealed.engine) as db_session, pytest.raises(Forbidden, match="its arm is drawn"):
+        plan_training(db_session, case=db_session.get(Case, real.id), actor=sealed.people["investigator"], now=START.at)
+
+
+def test_practice_leaves_no_trace_in_the_frames_and_knows_no_washout(sealed):
+    case = sealed.case(training=True)
+    actor = sealed.people["technologist"]
+    with transaction(sealed.engine) as db_session:
+        options = {"actor": sealed.people["investigator"], "now": START.at, "technologist_id": actor.account_id}
+        first, second = plan_training(db_session, case=db_session.get(Case, case.id), **options)
+    with transaction(sealed.engine) as db_session:
+        open_task(db_session, task_id=first.id, actor=actor, holder="t", now=START, key="s")
+        finish_task(db_session, task_id=first.id, actor=actor, now=START.after(60), key="f")
+        assert open_task(db_session, task_id=second.id, actor=actor, holder="t", now=START.after(61), key="s2").state == "open"
+        assert frames.tasks(db_session, study_id=sealed.study_id).empty
+        assert len(frames.task_details(db_session, study_id=sealed.study_id, training=True)) == 2
+
+
+def test_the_screening_log_lists_every_exam_with_its_reasons_and_no_arm(sealed):
+    enrol(sealed, "1", eligible=False, reasons=["motion"], strata={"priority": "elective"})
+    taken = enrol(sealed, "2", strata={"priority": "elective"}).case
+    draw(sealed, taken)
+    with snapshot(sealed.engine) as db_session:
+        log = screening_log(db_session, study=db_session.get(Study, sealed.study_id), actor=sealed.people["investigator"])
+    assert [(row["state"], row["eligible"], row["reasons"]) for row in log] == [("excluded", False, "motion"), ("allocated", True, "")]
+    assert "manual" not in json.dumps(log)
+    assert '"ai' not in json.dumps(log)

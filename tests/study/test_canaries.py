@@ -115,6 +115,10 @@ def test_200_planted_identifiers_reach_no_home_database_log_message_result_or_ex
             call("study", verb)
         call("study", "export", "--out", out / "data", "--format", "tidy,redcap,odm")
         call("study", "export", "--out", out / "inspection", "--format", "inspection")
+        call("report", "--study", "head_neck_cta", "--out", out / "report", "--format", "html")
+        assert list((out / "report").glob("*.html"))
+        call("study", "screening", "--out", out / "screening.csv")
+        call("study", "audit", "--limit", "1000", "--json")
         call("study", "backup", out / "backup.zip")
     assert (home / "gilbreth.sqlite").stat().st_size > 0
     assert hits([home, out], uid) == []

@@ -15,7 +15,7 @@ from db.verify import verify
 from study.errors import Forbidden, RejectedInput
 from study.exports import export_study
 from study.exports.csv_safe import defuse, write_csv
-from study.importing import import_readings, import_tasks, read_table
+from study.importing import FaultyTable, import_readings, import_tasks, read_table
 from study.importing.readings import COLUMNS as READING_COLUMNS
 from study.importing.readings import REQUIRED as READING_REQUIRED
 from study.importing.tasks import COLUMNS, REQUIRED
@@ -95,6 +95,8 @@ FAULTS = [
     ("S1,A2,T2,ai", "S1,,T2,ai", "row 4, case: is empty"),
     ("scan unusable", "", "row 5, elapsed_seconds: is empty"),
     ("T1,ai", "T1,manual", "repeats row 2"),
+    ("900.5,", "900.5,,", "row 2, (row): has 14 cells, the header has 13"),
+    ("900.5,", "", "row 2, (row): has 12 cells, the header has 13"),
 ]
 
 
@@ -104,6 +106,14 @@ def test_a_faulty_row_is_named_and_nothing_is_taken_in(world, tmp_path, before, 
         put(world, tmp_path, TASKS.replace(before, after, 1))
     assert message in str(caught.value)
     assert taken(world).empty
+
+
+def test_a_row_that_is_there_already_is_named_by_its_place_in_the_file(world, tmp_path):
+    put(world, tmp_path, TASKS)
+    with pytest.raises(FaultyTable) as caught:
+        put(world, tmp_path, TASKS.replace("900.5", "abc", 1))
+    assert [fault.row for fault in caught.value.faults] == [2, 3, 4, 5]
+    assert [fault.column for fault in caught.value.faults] == ["elapsed_seconds", "case", "case", "case"]
 
 
 def test_other_column_names_can_be_mapped(world, tmp_path):
@@ -118,6 +128,8 @@ def test_other_column_names_can_be_mapped(world, tmp_path):
         ("a,b\n1,2\n", "missing_columns"),
         (TASKS.splitlines()[0] + "\n", "empty_table"),
         ('site\n"x', "missing_columns"),
+        (TASKS.replace(",", ";"), "not_csv"),
+        (TASKS.replace("sequence", "site", 1), "repeated_columns"),
     ],
 )
 def test_a_file_that_is_no_such_table_is_rejected(world, tmp_path, content, code):
@@ -229,6 +241,14 @@ def test_text_that_looks_like_a_formula_is_defused(text, tmp_path):
     with (tmp_path / "f.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
     assert row["a"].startswith("'")
+
+
+def test_a_name_that_looks_like_a_formula_comes_back_as_it_was(world, tmp_path):
+    put(world, tmp_path, TASKS.replace("A1", "=1+1").replace("A2", "'quoted"))
+    write_csv(taken(world), tmp_path / "out.csv")
+    assert "'=1+1" in (tmp_path / "out.csv").read_text()
+    table = read_table(tmp_path / "out.csv", columns=COLUMNS, required=REQUIRED)
+    assert {row["case"] for row in table.rows} >= {"=1+1", "'quoted"}
 
 
 def test_a_negative_number_stays_a_number():

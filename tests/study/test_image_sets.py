@@ -1,13 +1,14 @@
 """Both arms' pictures end in one look; what would betray the arm is flagged."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from study.errors import RejectedInput
-from study.image_sets import BORDER, border_text, missing_views, normalised, png
+from study.image_sets import BORDER, border_text, frames_of_reconstruction, missing_views, normalised, png
 from study.protocol import load_protocol
 
 
@@ -110,3 +111,30 @@ def test_an_artery_that_stays_near_the_axis_of_the_turn_is_no_text():
         for left in range(60, 140, 12):
             frame.paste(220, (left, 50, left + 4, 68))  # strokes of burned-in letters
     assert border_text(frames)
+
+
+def test_side_marks_of_a_picture_that_is_narrower_than_the_square_are_blackened_too() -> None:
+    array = np.zeros((300, 200), np.uint8)
+    array[140:150, 2:8] = 255  # a side mark at the picture's own border, far inside the square
+    array[100:200, 90:110] = 200
+    out = np.asarray(normalised(picture(array), size=300))
+    assert out[:, :80].max() == 0
+    assert out.max() >= 190
+
+
+def test_the_kind_of_file_follows_the_view_and_not_what_an_arm_delivered() -> None:
+    grey = picture(np.full((64, 64), 90, np.uint8))
+    colour = picture(np.dstack([np.full((64, 64), value, np.uint8) for value in (200, 90, 40)]))
+    assert [normalised(content, size=64, colour=True).mode for content in (grey, colour)] == ["RGB", "RGB"]
+    assert [normalised(content, size=64, colour=False).mode for content in (grey, colour)] == ["L", "L"]
+
+
+def test_curved_reformats_come_in_one_order_and_a_vessel_that_was_not_found_is_black(tmp_path: Path) -> None:
+    (tmp_path / "cpr").mkdir()
+    for number, vessel in enumerate(("carotid_l", "vertebral_basilar_l", "vertebral_basilar_r")):
+        for turn in ("000", "090"):
+            (tmp_path / "cpr" / f"{vessel}_stretched_{turn}.png").write_bytes(picture(np.full((20, 20), 50 * (number + 1), np.uint8)))
+    made = frames_of_reconstruction(tmp_path, views=("mip", "cpr"))
+    assert list(made) == ["cpr"]
+    levels = [int(np.asarray(normalised(content, size=20)).max()) for content in made["cpr"]]
+    assert levels == [0, 0, 50, 50, 150, 150, 100, 100]

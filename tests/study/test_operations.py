@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from study import charts
 from study.errors import RejectedInput
+from study.indicators import chart, chart_csv
 from study.operations import busy_hour_arrivals, rosters, usage_chart, weekly, weekly_chart
 from study.simulation import RollOut, simulate_operations
 
@@ -46,6 +48,28 @@ def test_weeks_of_fewer_than_five_cases_are_suppressed() -> None:
     few = simulate_operations(seed=1, roll_out=RollOut(8, 0, (3, 3)))
     table = weekly(few, "clicks")
     assert table.loc[table["cases"] < 5, "mean"].isna().all()
+
+
+def test_a_week_of_three_cases_has_no_value_and_no_count_in_volume_or_export() -> None:
+    sizes = [8, 8, 3, 8, 8, 8, 8, 8]
+    week = [pd.Timestamp("2026-01-05") + pd.Timedelta(weeks=number) for number, size in enumerate(sizes) for _ in range(size)]
+    columns = {"week": week, "state": "finished", "arm": "manual", "hands_on_seconds": 600.0 + np.arange(len(week)) % 7}
+    drawn = {key: chart(pd.DataFrame(columns), key) for key in ("minutes", "volume")}
+    assert np.isnan(drawn["volume"].values[1])  # the first and the last week are left out of the volume
+    rows = [line.split(",") for line in chart_csv(drawn, words="all cases", study="x").splitlines() if ",2026-01-19," in line]
+    assert [(row[3], row[5]) for row in rows] == [("", "fewer than 5")] * 2
+
+
+def test_a_box_of_fewer_than_five_exams_is_not_drawn() -> None:
+    cases = pd.DataFrame({"scans": [2] * 6 + [1] * 4, "dlp_mgy_cm": np.linspace(500.0, 900.0, 10)})
+    figure = charts.dose_boxes(cases, "dlp_mgy_cm", unit="DLP [mGy·cm]", title="DLP")
+    assert len(figure.data) == 1
+    assert figure.layout.xaxis.ticktext == ("two scans (n = 6)", "one scan (n < 5, not drawn)")
+
+
+def test_the_filter_stands_under_a_learning_curve() -> None:
+    figure = charts.course({"ai": ([1.0, 2.0], [9.0, 5.0])}, title="Learning", x="cases", y="min", note="n = 40 finished cases; site S1")
+    assert "site S1" in figure.layout.title.subtitle.text
 
 
 def test_usage_is_a_share_with_limits_by_volume(rows: pd.DataFrame) -> None:

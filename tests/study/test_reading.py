@@ -261,3 +261,15 @@ def test_a_reading_is_timed_from_opening_to_submission(both_arms):
     with snapshot(both_arms.engine) as db_session:
         times = frames.reading_times(db_session, study_id=both_arms.study_id)
     assert times["elapsed_seconds"].tolist() == [pytest.approx(30)]
+
+
+def test_a_repeat_comes_after_the_first_reading_of_the_same_pictures(world):
+    for _ in range(40):
+        world.image_set()
+    assign(world)
+    with snapshot(world.engine) as db_session:
+        rows = db_session.exec(select(Reading)).all()
+    places = {(row.reader_id, row.image_set_id, row.purpose): row.position for row in rows}
+    repeats = [key for key in places if key[2] == "repeat"]
+    assert len(repeats) == 8
+    assert all(places[reader, image_set, "primary"] < places[reader, image_set, "repeat"] for reader, image_set, _ in repeats)

@@ -220,6 +220,17 @@ def test_two_tasks_of_one_technologist_cannot_run_at_once(world):
         begin(world, second, at=1)
 
 
+def test_a_paused_task_is_not_resumed_while_another_one_runs(world):
+    first, second = world.task(), world.task()
+    begin(world, first)
+    do(world, first, NewEvent(kind="pause", key="p", reason="emergency case"), at=5)
+    begin(world, second, at=10)
+    with pytest.raises(Forbidden, match="another task of yours is running"):
+        do(world, first, NewEvent(kind="resume", key="r"), at=20)
+    end(world, second, at=30)
+    assert do(world, first, NewEvent(kind="resume", key="r"), at=40).state == "open"
+
+
 def test_a_task_left_alone_becomes_interrupted_and_has_no_time(world):
     task = world.task()
     begin(world, task)
@@ -251,6 +262,20 @@ def test_a_wrong_case_is_undone_with_a_reason_and_comes_back(world):
     with snapshot(world.engine) as db_session:
         assert db_session.get(Task, task.id).state == "undone"
         assert frames.tasks(db_session, study_id=world.study_id)["missing_reason"].tolist() == ["planned"]
+
+
+def test_a_task_that_was_undone_comes_back_in_its_old_place_before_its_second_period(world):
+    cases = [world.case(), world.case()]
+    firsts = [world.task(case=case, period=1) for case in cases]
+    for case in cases:
+        world.task(case=case, arm="ai", period=2)
+    begin(world, firsts[0])
+    actor = world.people["technologist"]
+    with transaction(world.engine) as db_session:
+        fresh = undo_task(db_session, task_id=firsts[0].id, reason="wrong case", actor=actor, now=START.after(5), key="u")
+    with snapshot(world.engine) as db_session:
+        listed = worklist(db_session, actor=actor, study_id=world.study_id, now=START.after(6).at)
+    assert [entry.task_id for entry in listed] == [fresh.id, firsts[1].id]
 
 
 def test_an_aborted_task_keeps_its_reason_as_missing_reason(world):

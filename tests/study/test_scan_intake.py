@@ -113,6 +113,66 @@ def test_the_dose_length_product_comes_from_the_report_beside_the_scan_and_the_r
     assert len(list(Path(intake.facts["scan_path"]).rglob("*.dcm"))) == 100
 
 
+def entry(code: str, *, number: float | None = None, means: str | None = None, inside: list[Dataset] | None = None) -> Dataset:
+    """One line of a structured report."""
+    name, item = Dataset(), Dataset()
+    name.CodeValue, item.ConceptNameCodeSequence = code, [name]
+    if number is not None:
+        value = Dataset()
+        value.NumericValue, item.MeasuredValueSequence = str(number), [value]
+    if means is not None:
+        meaning = Dataset()
+        meaning.CodeValue, item.ConceptCodeSequence = means, [meaning]
+    if inside is not None:
+        item.ContentSequence = inside
+    return item
+
+
+def acquisition(kind: str, length_mm: float | None) -> Dataset:
+    parameters = [] if length_mm is None else [entry("113822", inside=[entry("113825", number=length_mm)])]
+    return entry("113819", inside=[entry("113820", means=kind), *parameters])
+
+
+LOCALIZER, STATIONARY, SPIRAL = "113805", "113806", "116152004"
+
+
+@pytest.mark.parametrize(
+    ("acquisitions", "scans"),
+    [
+        ([(LOCALIZER, 700.0), (STATIONARY, 5.0), (SPIRAL, 380.0)], 1),  # overview, timing of the bolus, the scan
+        ([(LOCALIZER, 700.0), (SPIRAL, 380.0), (STATIONARY, 5.0), (SPIRAL, 380.0)], 2),  # unenhanced for subtraction as well
+        ([(LOCALIZER, None), (STATIONARY, None), (SPIRAL, None)], 1),  # without lengths spiral scans count
+        ([(LOCALIZER, 700.0)], None),
+    ],
+)
+def test_the_dose_report_tells_how_many_scans_the_exam_had(folder, tmp_path, acquisitions, scans):
+    beside = tmp_path / "Jane"
+    shutil.copytree(folder, beside)
+    report = pydicom.dcmread(next(beside.iterdir()))
+    report.Modality, report.SOPInstanceUID, report.SOPClassUID = "SR", "1.2.3", pydicom.uid.XRayRadiationDoseSRStorage
+    report.ContentSequence = [entry("113811", inside=[entry("113813", number=900.0)]), *(acquisition(*one) for one in acquisitions)]
+    report.file_meta.MediaStorageSOPClassUID, report.file_meta.MediaStorageSOPInstanceUID = report.SOPClassUID, "1.2.3"
+    del report.PixelData
+    report.save_as(beside / "dose.dcm")
+    intake = enter(beside, tmp_path)
+    assert (intake.facts.get("scans"), intake.facts["dlp_mgy_cm"]) == (scans, 900.0)
+
+
+def test_two_scans_among_the_files_are_two_and_one_proves_nothing(tmp_path):
+    from inference.phantom.dicom import write_series
+
+    both = tmp_path / "both"
+    write_series(neck(lumen_hu=50.0, slices=100), both / "plain", name="door", seed=3, number=1, description="plain", contrast=False)
+    write_series(neck(slices=100), both / "cta", name="door", seed=3, number=2, description="CTA", contrast=True)
+    for place, time in (("plain", "101500.0"), ("cta", "101640.0")):
+        for file in (both / place).iterdir():
+            data = pydicom.dcmread(file)
+            data.AcquisitionTime, data.ImageType = time, ["ORIGINAL", "PRIMARY", "AXIAL"]
+            data.save_as(file)
+    assert enter(both, tmp_path / "a").facts["scans"] == 2
+    assert "scans" not in enter(both / "cta", tmp_path / "b").facts
+
+
 def test_what_is_no_scan_is_excluded_by_its_code_and_not_copied(tmp_path):
     (tmp_path / "note.txt").write_text("no scan")
     intake = enter(tmp_path / "note.txt", tmp_path)

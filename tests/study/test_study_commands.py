@@ -4,7 +4,9 @@ import io
 import json
 import re
 import shutil
+import sqlite3
 import zipfile
+from contextlib import closing
 
 import pytest
 
@@ -122,6 +124,17 @@ def test_a_dry_run_of_a_faulty_table_names_the_row(active, tmp_path):
     assert "row 2, clicks" in active("study", "import", tmp_path / "t.csv", "--dry-run", expect=4)
 
 
+def test_every_fault_of_a_table_stands_on_a_line_of_its_own_and_in_the_object(active, tmp_path):
+    header, *rows = TASKS.splitlines()
+    many = [rows[0].replace("A1", f"A{number}").replace("117", "many") for number in range(20)]
+    (tmp_path / "t.csv").write_text("\n".join([header, *many]) + "\n")
+    shown = active("study", "import", tmp_path / "t.csv", expect=4).splitlines()
+    assert [line.split(",")[0] for line in shown[:20]] == [f"row {number}" for number in range(2, 22)]
+    assert shown[20].startswith("rejected [faulty_table]: 20 faults")
+    told = active("study", "import", tmp_path / "t.csv", "--json", expect=4)
+    assert told["faults"][19] == {"row": 21, "column": "clicks", "found": "is 'many'", "remedy": "give a whole number from 0 up"}
+
+
 def test_a_changed_row_is_found_by_verify_with_exit_1(finished, home):
     import sqlite3
 
@@ -191,6 +204,28 @@ def test_an_allocation_is_drawn_once_after_enrolment(active, tmp_path, monkeypat
     assert active("study", "enrol", tmp_path / "scan", "--json")["cases"][0]["new"] is False
 
 
+def test_in_a_roll_out_allocate_plans_what_the_day_says_and_a_site_can_join(call, tmp_path, monkeypatch):
+    from study.protocol import load_protocol
+    from study.scan_intake import Intake
+
+    monkeypatch.setattr("study.scan_intake.take_in", lambda path, **_: Intake(True, (), path.name * 8))
+    (tmp_path / "later.toml").write_text(load_protocol("before_after").text.replace("go_live = 2027-03-01", "go_live = 2199-03-01"))
+    call("study", "init", tmp_path / "later.toml", "--site", "A")
+    assert "while the study is draft" in call("study", "allocate", "C00001", expect=5)
+    call("study", "activate")
+    (tmp_path / "scan").write_text("x")
+    call("study", "enrol", tmp_path / "scan", "--site", "C", expect=4)
+    assert call("study", "add-site", "C", "--json") == {"study": "roll_out_cta", "site": "C", "sealed_lines": 0}
+    call("study", "enrol", tmp_path / "scan", "--site", "C")
+    assert "gilbreth users add NAME --role technologist" in call("study", "allocate", "C00001")
+    call("users", "add", "tom", "--role", "technologist")
+    call("users", "add", "rita", "--role", "reader")
+    call("study", "allocate", "C00001", "--technologist", "rita", expect=4)
+    planned = call("study", "allocate", "C00001", "--technologist", "tom", "--json")
+    assert (planned["arms"], planned["drawn"], len(planned["tasks"])) == (["manual"], False, 1)
+    assert call("study", "allocate", "C00001", "--json")["tasks"] == planned["tasks"]
+
+
 def test_a_scan_that_is_no_scan_is_kept_as_an_excluded_case(active, tmp_path):
     pytest.importorskip("SimpleITK")
     (tmp_path / "note.txt").write_text("not a scan")
@@ -208,3 +243,86 @@ def test_an_amendment_needs_a_reason_and_keeps_the_design(active, tmp_path):
     assert active("study", "amend", tmp_path / "v2.toml", "--reason", "slower accrual", "--json")["protocol_version"] == 2
     (tmp_path / "v3.toml").write_text(text.replace("washout_days = 14", "washout_days = 7"))
     active("study", "amend", tmp_path / "v3.toml", "--reason", "haste", expect=4)
+
+
+@pytest.fixture
+def staffed(active, monkeypatch):
+    """An active study with people who have one known password."""
+    monkeypatch.setenv("GILBRETH_PASSWORD", "a password of my own")
+    for name, role in (("tom", "technologist"), ("rita", "reader"), ("mona", "monitor"), ("alma", "allocator")):
+        monkeypatch.setattr("sys.stdin", io.StringIO("a password of my own\n"))
+        active("users", "add", name, "--role", role, "--password-stdin")
+    return active
+
+
+def test_people_agree_see_their_record_and_withdraw_on_the_command_line(staffed, tmp_path):
+    assert staffed("study", "consent", "--as", "tom", "--json")["agreed"] is False
+    assert staffed("study", "consent", "--as", "tom", "--agree", "--json")["agreed"] is True
+    staffed("study", "record", "--as", "tom", "--out", tmp_path / "mine.json")
+    assert json.loads((tmp_path / "mine.json").read_text())["account"]["name"] == "tom"
+    assert staffed("study", "withdraw", "--as", "tom", "--erase", "--json") == {"account": "tom", "withdrawn": True, "erased": True}
+    staffed("study", "withdraw", "--as", "tom", "--keep", expect=5)
+    staffed("study", "consent", "--as", "mona", "--agree", expect=5)
+
+
+def test_queries_are_asked_answered_and_closed_by_different_people_on_the_command_line(staffed, tmp_path, home):
+    (tmp_path / "t.csv").write_text(TASKS)
+    staffed("study", "import", tmp_path / "t.csv")
+    with closing(sqlite3.connect(home / "gilbreth.sqlite")) as raw:
+        (task,) = raw.execute("SELECT id FROM task").fetchone()
+    asked = staffed("study", "ask", "why 2 s?", "--about", f"task:{task}", "--json")["queries"][0]
+    staffed("study", "ask", "why?", expect=2)
+    assert "no_such_record" in staffed("study", "ask", "why?", "--about", "task:4f0c", expect=4)
+    assert "somebody else's record" in staffed("study", "answer", asked["id"], "no idea", "--as", "tom", "--role", "technologist", expect=5)
+    staffed("study", "answer", asked["id"], "opened twice")
+    staffed("study", "ask", "--close", asked["id"], expect=5)
+    assert staffed("study", "ask", "--close", asked["id"], "--as", "mona", "--role", "monitor", "--json")["queries"] == []
+
+
+def test_the_database_goes_back_to_an_older_revision_and_forward_again(finished):
+    from db.migrate import newest
+
+    assert finished("study", "upgrade", "--to", "0001", "--json") == {"before": newest(), "after": "0001"}
+    assert finished("study", "upgrade", "--json") == {"before": "0001", "after": newest()}
+    assert finished("study", "verify", "--json")["ok"] is True
+    assert "no_such_revision" in finished("study", "upgrade", "--to", "12", expect=4)
+
+
+def test_a_deviation_is_recorded_and_counted(staffed):
+    staffed("study", "deviation", "read at home", "--kind", "place")
+    assert staffed("study", "status", "--json")["deviations"] == 1
+    staffed("study", "deviation", expect=4)
+
+
+def test_the_audit_on_the_command_line_shows_the_monitor_all_and_others_no_arm(finished, monkeypatch):
+    monkeypatch.setenv("GILBRETH_PASSWORD", "a password of my own")
+    monkeypatch.setattr("sys.stdin", io.StringIO("a password of my own\n"))
+    finished("users", "add", "mona", "--role", "monitor", "--password-stdin")
+    blinded = finished("study", "audit", "--limit", "5000", "--json")["entries"]
+    assert not [entry for entry in blinded if entry["entity"] in ("task", "event", "allocation") and entry["new"]]
+    told = finished("study", "audit", "--limit", "5000", "--as", "mona", "--role", "monitor", "--json")["entries"]
+    assert len(told) > len(blinded)  # the looks themselves are entries
+    finished("study", "audit", "--role", "reader", expect=5)
+
+
+def test_the_sealed_list_is_the_allocators_alone_and_a_look_at_it_is_audited(staffed):
+    assert {line["line"] for line in staffed("study", "sealed-list", "--as", "alma", "--json")["lines"]} == {"0", "1"}
+    for name in ("tom", "rita", "mona"):
+        staffed("study", "sealed-list", "--as", name, expect=5)
+    assert "view_allocation_list" in staffed("study", "audit")
+
+
+def test_a_training_case_is_planned_without_a_draw_and_a_case_is_taken_out_with_a_reason(staffed, tmp_path, monkeypatch):
+    from study.scan_intake import Intake
+
+    monkeypatch.setattr("study.scan_intake.take_in", lambda path, **_: Intake(True, (), path.name * 8))
+    for name in ("one", "two"):
+        (tmp_path / name).write_text("x")
+    staffed("study", "enrol", tmp_path / "one", "--training")
+    staffed("study", "enrol", tmp_path / "two", "--stratum", "priority=elective")
+    assert len(staffed("study", "allocate", "C00001", "--json")["tasks"]) == 2
+    staffed("study", "withdraw-case", "C00002", expect=4)
+    staffed("study", "withdraw-case", "C00002", "--reason", "patient objected")
+    log = staffed("study", "screening", "--out", tmp_path / "log.csv", "--json")["log"]
+    assert [(row["case"], row["training"], row["state"]) for row in log] == [("C00001", True, "eligible"), ("C00002", False, "withdrawn")]
+    assert (tmp_path / "log.csv").read_text().count("\n") == 3

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 import db.base
+from db.keeping import drop_kept
 
 revision = "0001"
 down_revision = None
@@ -610,6 +611,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """One step back."""
+    drop_kept()
     with op.batch_alter_table("rating", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_rating_reading_id"))
 

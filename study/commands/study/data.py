@@ -1,7 +1,7 @@
 """export and import."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -55,9 +55,10 @@ def import_(
     from db.engine import transaction
     from study.acting import cli_actor
     from study.console import answer, home_directory
+    from study.department import read_ahead
     from study.errors import WrongUsage
     from study.home import open_home
-    from study.importing import import_readings, import_tasks, read_table
+    from study.importing import FaultyTable, import_readings, import_tasks, read_table
     from study.importing import readings as of_readings
     from study.importing import tasks as of_tasks
     from study.studies import find_study
@@ -72,13 +73,35 @@ def import_(
     table = read_table(file, columns=part.COLUMNS, required=part.REQUIRED, mapping=names)
     opened = open_home(home_directory(home))
     actor, _ = cli_actor(opened.engine, name=as_, role="investigator", now=utc_now())
-    with transaction(opened.engine, actor=actor, reason=f"import of {file.name}") as db_session:
-        found = find_study(db_session, study=study)
-        take = import_tasks if kind == "tasks" else import_readings
-        done = take(db_session, study=found, table=table, actor=actor, now=utc_now(), dry_run=dry_run)
+    try:
+        with transaction(opened.engine, actor=actor, reason=f"import of {file.name}") as db_session:
+            found = find_study(db_session, study=study)
+            take = import_tasks if kind == "tasks" else import_readings
+            done = take(db_session, study=found, table=table, actor=actor, now=utc_now(), dry_run=dry_run)
+    except FaultyTable as faulty:
+        return _refused(faulty, as_json=as_json)
+    if not dry_run:
+        read_ahead(opened.engine, folder=opened.path / "cache")  # so that no page waits for a large import
     verb = "would be taken in" if dry_run else "taken in"
     answer({"study": found.name, "kind": kind, **done}, as_json=as_json, lines=[f"{done['rows']} {kind} {verb}, {done['cases']} cases"])
     return 0
+
+
+def _refused(faulty: Any, *, as_json: bool) -> int:
+    """Every fault on a line of its own, however many there are."""
+    from study.console import answer, say
+
+    for fault in faulty.faults:
+        say(str(fault))
+    say(f"rejected [{faulty.code}]: {len(faulty.faults)} fault{'s' if len(faulty.faults) > 1 else ''}; {faulty.remedy}")
+    if as_json:
+        faults = [vars(fault) for fault in faulty.faults]
+        answer(
+            {"accepted": False, "code": faulty.code, "reason": faulty.found, "remedy": faulty.remedy, "faults": faults},
+            as_json=True,
+            lines=[],
+        )
+    return int(faulty.exit_status)
 
 
 def _kind(file: Path) -> str:

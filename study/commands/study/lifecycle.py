@@ -30,10 +30,13 @@ def init(
     from study.console import answer, home_directory
     from study.enrolment import get_site
     from study.home import open_home
+    from study.planning import check_site_code
     from study.protocol import load_protocol
     from study.studies import create_study
 
     checked = load_protocol(protocol)
+    for code in site or []:
+        check_site_code(code)
     opened = open_home(home_directory(home))
     actor, _ = cli_actor(opened.engine, name=as_, role="investigator", now=utc_now())
     with transaction(opened.engine, actor=actor) as db_session:
@@ -85,10 +88,11 @@ def amend(
     protocol: Annotated[str, typer.Argument(help="The new version of the protocol.")],
     reason: Reason = "", home: Home = None, study: Study = None, as_: As = None, as_json: Json = False,
 ) -> int:  # fmt: skip
-    """Put a new version of the protocol in force. Example: gilbreth study amend v2.toml --reason "a third site joined" """
+    """Put a new version of the protocol in force. Example: gilbreth study amend v2.toml --reason "accrual is slower than planned" """
     from db.base import utc_now
     from db.engine import transaction
     from study.acting import cli_actor
+    from study.allocation import read_key, seal_list
     from study.console import answer, home_directory
     from study.home import open_home
     from study.protocol import load_protocol
@@ -100,8 +104,12 @@ def amend(
     with transaction(opened.engine, actor=actor, reason=reason) as db_session:
         found = find_study(db_session, study=study)
         version = amend_study(db_session, study=found, protocol=checked, reason=reason, actor=actor, now=utc_now())
-    result = {"study": found.name, "protocol_version": version.number, "protocol_sha256": version.sha256}
-    answer(result, as_json=as_json, lines=[f"{found.name}: protocol version {version.number} is in force"])
+        sealed = 0
+        if found.state == "active" and checked.allocation.method != "none":
+            sealed = seal_list(db_session, study=found, key=read_key(opened.keys / "allocation.key"), now=utc_now())
+    result = {"study": found.name, "protocol_version": version.number, "protocol_sha256": version.sha256, "sealed_lines": sealed}
+    more = f", {sealed} further allocation lines sealed" if sealed else ""
+    answer(result, as_json=as_json, lines=[f"{found.name}: protocol version {version.number} is in force{more}"])
     return 0
 
 

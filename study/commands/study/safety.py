@@ -20,7 +20,7 @@ def verify(
     head: Annotated[str | None, typer.Option(help="A head of the audit noted earlier, which must still be a link.")] = None,
     home: Home = None, as_json: Json = False,
 ) -> int:  # fmt: skip
-    """Check the audit chain, its anchor, and every table against the audit. Example: gilbreth study verify"""
+    """Check the audit chain, its anchor, every table against the audit, and every signature. Example: gilbreth study verify"""
     from sqlmodel import select
 
     from db.engine import snapshot
@@ -28,6 +28,7 @@ def verify(
     from db.verify import verify as check
     from study.console import answer, home_directory, say
     from study.home import open_home
+    from study.signature_check import broken_signatures
     from study.studies import find_study
 
     opened = open_home(home_directory(home))
@@ -35,6 +36,9 @@ def verify(
         if db_session.exec(select(Study.id).limit(1)).first() is None:  # a wrong path more often than a sound audit
             find_study(db_session)
     found = check(opened.engine, expected_head=head)
+    with snapshot(opened.engine) as db_session:
+        for problem in broken_signatures(db_session):
+            found.add(problem)
     for problem in found.problems:
         say(problem)
     result = {
@@ -92,16 +96,25 @@ def restore(file: Annotated[Path, typer.Argument(help="A backup.")], home: Home 
     return 0
 
 
-def upgrade(home: Home = None, as_json: Json = False) -> int:
+def upgrade(
+    to: Annotated[str | None, typer.Option(help="A revision to go to: an older one, before an older program is installed.")] = None,
+    home: Home = None, as_json: Json = False,
+) -> int:  # fmt: skip
     """Bring the database to this program's revision (SQLite does it by itself, with a copy kept). Example: gilbreth study upgrade"""
     from db.engine import database_url, open_engine
-    from db.migrate import current
+    from db.migrate import current, downgrade, is_known, newest
     from db.migrate import upgrade as migrate
     from study.console import answer, home_directory
+    from study.errors import RejectedInput
 
+    if to is not None and not is_known(to):
+        raise RejectedInput("no_such_revision", f"this program has no revision {to!r}", f"the newest is {newest()}")
     engine = open_engine(database_url(home_directory(home)))
     before = current(engine)
-    migrate(engine)
+    if to is not None and before is not None and to < before:
+        downgrade(engine, revision=to)
+    else:
+        migrate(engine, revision=to or "head")
     after = current(engine)
     answer({"before": before, "after": after}, as_json=as_json, lines=[f"revision {before or 'none'} → {after}"])
     return 0

@@ -18,10 +18,13 @@ from db.migrate import upgrade
 from db.tables import Job
 from study.batch import ledger
 from study.batch.case import Options
+from study.batch.intake import enter
 from study.batch.listing import Entry, read_list
 from study.batch.local import run_local
 from study.batch.outputs import outputs_sha256
+from study.batch.settle import Errand
 from study.errors import RejectedInput
+from tests.study.batch.signals import heed_interrupts
 
 WORK = """
 import json, os, time
@@ -40,6 +43,8 @@ def run(request):
         os._exit(9)
     if case.startswith("slow"):
         time.sleep(float(os.environ.get("SLOW_SECONDS", "0.3")))
+    if case.startswith("halt"):
+        return {"ok": False, "code": "MissingPart", "reason": "no such model", "final": False, "halt": 3}
     folder.mkdir(exist_ok=True)
     (folder / "mask.txt").write_text(case * 3)
     (folder / "case.json").write_text(json.dumps({"outputs": ["mask.txt"]}))
@@ -63,9 +68,9 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def go(engine: Engine, out: Path, cases: list[str], work: str, *, workers: int = 2) -> list[str]:
     out.mkdir(exist_ok=True)
-    ledger.enter(engine, out=out, entries=[Entry(case, Path(case)) for case in cases])
+    enter(engine, out=out, entries=[Entry(case, Path(case)) for case in cases])
     (out / "log.txt").write_text("")
-    run_local(engine, out=out, cases=cases, options=Options(), workers=workers, told=lambda line: None, function=work)
+    run_local(engine, Errand(out, frozenset(cases), Options(), workers, told=lambda settled: None, function=work))
     return sorted((out / "log.txt").read_text().split())
 
 
@@ -112,10 +117,9 @@ def test_a_hanging_case_loses_its_worker_and_not_the_batch(
     monkeypatch.setenv("SLOW_SECONDS", "30")
     out = tmp_path / "out"
     out.mkdir()
-    ledger.enter(engine, out=out, entries=[Entry("slow1", Path("s")), Entry("c1", Path("c"))])
-    run_local(
-        engine, out=out, cases=["slow1", "c1"], options=Options(), workers=1, told=lambda line: None, function=work, longest_seconds=1.5
-    )
+    enter(engine, out=out, entries=[Entry("slow1", Path("s")), Entry("c1", Path("c"))])
+    names = frozenset({"slow1", "c1"})
+    run_local(engine, Errand(out, names, Options(), 1, told=lambda settled: None, function=work, longest_seconds=1.5))
     assert ledger.tally(engine, out=out) == {"done": 1, "poisoned": 1}
     assert ledger.failures(engine, out=out)[0][:2] == ("slow1", "too_slow")
 
@@ -124,14 +128,15 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from db.engine import open_engine, sqlite_url
-from study.batch import ledger
 from study.batch.case import Options
+from study.batch.intake import enter
 from study.batch.listing import Entry
 from study.batch.local import run_local
+from study.batch.settle import Errand
 out, cases = Path(sys.argv[2]), [f"slow{n:02d}" for n in range(10)]
 engine = open_engine(sqlite_url(Path(sys.argv[1])))
-ledger.enter(engine, out=out, entries=[Entry(case, Path(case)) for case in cases])
-run_local(engine, out=out, cases=cases, options=Options(), workers=2, told=print, function="batch_work:run")
+enter(engine, out=out, entries=[Entry(case, Path(case)) for case in cases])
+run_local(engine, Errand(out, frozenset(cases), Options(), 2, told=print, function="batch_work:run"))
 """
 
 
@@ -147,6 +152,37 @@ def test_the_program_killed_again_and_again_ends_with_every_case_done_once(engin
     subprocess.run(command, env=os.environ.copy(), check=True, stdout=subprocess.DEVNULL, timeout=120)
     assert ledger.tally(engine, out=out) == {"done": 10}
     assert all(outputs_sha256(out / f"slow{n:02d}") for n in range(10))
+
+
+def test_ctrl_c_ends_the_workers_and_lets_go_of_the_cases_in_hand(
+    engine: Engine, tmp_path: Path, work: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import psutil
+
+    monkeypatch.setenv("SLOW_SECONDS", "60")
+    out = tmp_path / "out"
+    out.mkdir()
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "ledger.sqlite"), str(out)]
+    program = subprocess.Popen(command, env=os.environ.copy(), preexec_fn=heed_interrupts)
+    until = time.monotonic() + 120
+    while not (out / "log.txt").exists() or len((out / "log.txt").read_text().split()) < 2:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    workers = psutil.Process(program.pid).children()
+    program.send_signal(signal.SIGINT)
+    assert program.wait(timeout=60) != 0
+    assert len(workers) == 2
+    assert not psutil.wait_procs(workers, timeout=30)[1]
+    assert ledger.tally(engine, out=out) == {"waiting": 10}
+
+
+def test_a_fault_that_is_no_cases_own_ends_the_batch_and_blames_none(engine: Engine, tmp_path: Path, work: str) -> None:
+    from study.batch.halt import Halted
+
+    with pytest.raises(Halted, match="no such model") as fault:
+        go(engine, tmp_path / "out", ["halt1", "halt2", "halt3"], work)
+    assert fault.value.exit_status == 3
+    assert ledger.tally(engine, out=tmp_path / "out") == {"waiting": 3}
 
 
 @pytest.mark.parametrize(
@@ -188,3 +224,26 @@ def test_the_command_reports_failures_as_json_and_exit_status_1(tmp_path: Path) 
     answer = json.loads(done.stdout)
     assert answer["done"] == 0
     assert answer["failed"][0]["case"] == "nothing"
+
+
+def test_the_limits_of_a_protocol_reach_the_verdict_of_every_case(tmp_path: Path) -> None:
+    import numpy as np
+
+    from inference.geometry import Geometry
+    from inference.phantom.save import save_nifti
+    from inference.volume import Volume
+    from study.batch.case import run_case
+    from study.commands.batch import _plain_limits
+
+    limits = _plain_limits("head_neck_cta")
+    assert limits is not None
+    assert limits["settings"]["most_veins"] == pytest.approx(0.15)  # [qc] max_vein_share of that protocol
+    _, y, x = np.indices((40, 48, 48))
+    array = np.where((y - 24) ** 2 + (x - 24) ** 2 < 20**2, 45, -1000) + np.where((y - 24) ** 2 + (x - 24) ** 2 < 5**2, 335, 0)
+    volume = Volume((array + np.random.default_rng(1).normal(0, 10, array.shape)).astype(np.int16), Geometry(array.shape, (1.0, 1.0, 1.0)))
+    save_nifti(volume.array, volume, tmp_path / "scan.nii.gz")
+    options = Options(method="threshold", recipe="masks", limits={"settings": limits["settings"] | {"least_vessel_ml": 1e4}, "limits": {}})
+    request = {"case": "one", "path": str(tmp_path / "scan.nii.gz"), "out": str(tmp_path), "options": options.as_dict()}
+    assert run_case(request)["verdict"] == "reject"
+    record = json.loads((tmp_path / "one" / "case.json").read_text())
+    assert "no_vessel" in [finding["code"] for finding in record["qc"]["findings"]]

@@ -79,3 +79,18 @@ def test_row_order_and_the_unit_of_time_change_nothing(seed: int, people: int) -
     first = found_in(frame)
     again = found_in(frame.assign(minutes=60 * frame.minutes).sample(frac=1, random_state=seed))
     assert (again.estimate, again.standard_error) == pytest.approx((first.estimate, first.standard_error))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_plateau_is_the_one_that_trying_every_case_number_finds(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = pd.concat([pd.DataFrame({"who": who, "case": range(1, length + 1)}) for who, length in zip("abc", (40, 70, 25), strict=True)])
+    rows["minutes"] = 20 * np.minimum(rows["case"], 15) ** -0.3 * np.exp(0.05 * rng.standard_normal(len(rows)))
+    y = np.log(rows["minutes"]) - np.log(rows["minutes"]).groupby(rows["who"]).transform("mean")
+    errors = {}
+    for end in range(2, 70):
+        bent = np.log(np.minimum(rows["case"], end))
+        bent -= bent.groupby(rows["who"]).transform("mean")
+        errors[end] = float(((y - (bent @ y) / (bent @ bent) * bent) ** 2).sum())
+    found = learning_curve(rows, value="minutes", order="case", by="who")
+    assert found.plateau_case == min(errors, key=lambda end: errors[end])
