@@ -1,55 +1,45 @@
-"""The technologist's desk: reviewing the AI's pictures, or the steps of manual work and the pictures to hand in."""
+"""The technologist's desk: the arm's own work, the desktop agent, and pictures to hand in."""
 
 from urllib.parse import urlsplit
 
 import streamlit as st
 
-from dashboard import state, work
-from dashboard.components.frames import frame_viewer
+from dashboard import jobs, state, work
 from dashboard.components.laps import lap_buttons
-from dashboard.server.pictures import address_of
+from dashboard.review import refuse, review
 from dashboard.state import text
-from study import workplace
-from study.errors import StudyError
-from study.gallery import find_records, frames_of
+from study import correcting, workplace
 from study.recording.tasks import OpenTask
 
 
-def review(task: OpenTask) -> None:
-    """AI arm: turn the pictures, read the automatic check, accept."""
-    material = workplace.material_of(state.engine(), task_id=task.task_id, reconstructions=state.reconstructions())
+def machine(task: OpenTask) -> None:
+    """AI arm: wait for the reconstruction, review it; or, once it was refused, hand in what was made by hand."""
+    material = _material(task)
+    job = jobs.find(task.task_id)
+    refused = correcting.refusal_of(state.engine(), task_id=task.task_id)
     if not task.read_only:
-        workplace.machine_state(state.engine(), actor=state.actor(), task_id=task.task_id, ready=material.reconstruction is not None)
-    if material.reconstruction is None:
+        waits = (refused is None and material.reconstruction is None) or (job is not None and job.running)
+        correcting.note_wait(state.engine(), actor=state.actor(), task_id=task.task_id, waits=waits)
+    if refused is not None:
+        st.warning(text("task.refused").format(reason=refused), icon=":material/block:")
+        hand_in(task)
+    elif material.reconstruction is None:
         _wait(task)
-        return
-    record = find_records(material.reconstruction.parent)[material.reconstruction.name]
-    left, right = st.columns([3, 2])
-    with left:
-        views = {view.removesuffix(" rotate"): list(frames.values()) for view, frames in frames_of(record).items()}
-        session = state.actor().session_id
-        frame_viewer(
-            {view: [address_of(path, session_id=session) for path in paths] for view, paths in views.items()}, key=f"review-{task.task_id}"
-        )
-    with right:
-        st.subheader(f"{text('pictures.verdict')}: {record.verdict}")
-        for finding in record.findings:
-            st.markdown(f"- {finding}")
-        if material.image_set is None:
-            if st.button(text("task.accept"), type="primary", key="accept", disabled=task.read_only):
-                _try(lambda: workplace.accept_reconstruction(
-                    state.engine(), actor=state.actor(), task_id=task.task_id, reconstruction=material.reconstruction, images=state.images()
-                ))  # fmt: skip
-        else:
-            _stored(material.image_set.frames, material.image_set.problem)
+        refuse(task, "task.no_pictures", enabled=not task.read_only)
+    else:
+        review(task, material)
 
 
-@st.fragment(run_every=5)
+@st.fragment(run_every=2)
 def _wait(task: OpenTask) -> None:
     """The page looks for the reconstruction by itself; the time until then is AI wait and not the person's."""
     st.info(text("task.not_ready"), icon=":material/hourglass_top:")
-    if workplace.material_of(state.engine(), task_id=task.task_id, reconstructions=state.reconstructions()).reconstruction is not None:
+    if _material(task).reconstruction is not None:
         st.rerun()
+
+
+def _material(task: OpenTask) -> workplace.Material:
+    return workplace.material_of(state.engine(), task_id=task.task_id, reconstructions=state.reconstructions())
 
 
 def agent(task: OpenTask) -> None:
@@ -68,8 +58,19 @@ def agent(task: OpenTask) -> None:
 def manual(task: OpenTask) -> None:
     """Manual arm: mark the steps as they are done in the workstation, then hand the pictures in."""
     protocol = workplace.study_protocol(state.engine(), study_id=state.study_id())
-    st.caption(text("task.manual"))
-    lap_buttons([(item.name, work.label_of(item)) for item in protocol.taxonomy.activities if not item.arms or "manual" in item.arms])
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader(text("task.steps"))
+        st.caption(text("task.manual"))
+        steps = [(item.name, work.label_of(item)) for item in protocol.taxonomy.activities if "manual" in item.arms]
+        lap_buttons(steps, task=task.task_id)
+    with right:
+        hand_in(task)
+
+
+def hand_in(task: OpenTask) -> None:
+    """Upload the finished pictures; they are brought into the common look in the background."""
+    protocol = workplace.study_protocol(state.engine(), study_id=state.study_id())
     st.subheader(text("task.hand_in"))
     frames: dict[str, list[bytes]] = {}
     for view in protocol.images.views:
@@ -78,25 +79,25 @@ def manual(task: OpenTask) -> None:
             accept_multiple_files=True, key=f"upload-{task.task_id}-{view.kind}",
         )  # fmt: skip
         frames[view.kind] = [file.getvalue() for file in sorted(files, key=lambda file: file.name)]
-    if any(frames.values()) and st.button(text("task.store"), key="store", disabled=task.read_only):
-        _try(
-            lambda: workplace.store_upload(state.engine(), actor=state.actor(), task_id=task.task_id, frames=frames, images=state.images())
-        )
-    stored = workplace.material_of(state.engine(), task_id=task.task_id, reconstructions=state.reconstructions()).image_set
-    if stored is not None:
-        _stored(stored.frames, stored.problem)
-
-
-def _try(act: object) -> None:
-    try:
-        act()  # type: ignore[operator]
-    except StudyError as error:
-        st.error(str(error))
-    else:
+    job = jobs.find(task.task_id)
+    busy = job is not None and job.running
+    if any(frames.values()) and st.button(text("task.store"), key="store", type="primary", disabled=task.read_only or busy):
+        _store(task, frames, size=protocol.images.size)
         st.rerun()
+    if job is not None and job.running:
+        work.working(task.task_id)
+    elif job is not None and job.fault is not None:
+        st.error(str(job.fault))
+    stored = _material(task).image_set
+    if stored is not None:
+        work.stored(stored.frames, stored.problem)
 
 
-def _stored(frames: int, problem: str | None) -> None:
-    st.success(text("task.stored").format(number=frames))
-    if problem:
-        st.warning(f"{text('task.flagged')} {problem}")
+def _store(task: OpenTask, frames: dict[str, list[bytes]], *, size: int) -> None:
+    engine, actor, images = state.engine(), state.actor(), state.images()
+
+    def store() -> None:
+        drawn = jobs.in_worker(workplace.draw_upload, frames, size)
+        workplace.store_upload(engine, actor=actor, task_id=task.task_id, frames=drawn, images=images)
+
+    work.begin(task, "store", store)

@@ -16,17 +16,37 @@ PAGES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("task", "nav.work", ":material/timer:", ("technologist",)),
     ("queue", "nav.work", ":material/list:", ("reader",)),
     ("reading", "nav.work", ":material/visibility:", ("reader",)),
+    ("calibration", "nav.work", ":material/school:", ("reader",)),
+    ("adjudication", "nav.work", ":material/balance:", ("adjudicator",)),
     ("observe", "nav.work", ":material/touch_app:", ("observer",)),
+    ("own_record", "nav.work", ":material/person:", ("technologist", "reader", "observer")),
     ("headline", "nav.results", ":material/compare_arrows:", RESULTS),
     ("minutes", "nav.results", ":material/schedule:", RESULTS),
     ("clicks", "nav.results", ":material/ads_click:", RESULTS),
     ("quality", "nav.results", ":material/fact_check:", RESULTS),
+    ("overview", "nav.operations", ":material/dashboard:", RESULTS),
     ("efficiency", "nav.operations", ":material/trending_down:", RESULTS),
     ("staffing", "nav.operations", ":material/groups:", RESULTS),
+    ("consensus", "nav.operations", ":material/handshake:", ("investigator", "monitor")),
+    ("dose", "nav.operations", ":material/radiology:", RESULTS),
+    ("accrual", "nav.operations", ":material/trending_up:", RESULTS),
     ("observers", "nav.operations", ":material/join_inner:", ("investigator", "monitor")),
     ("pictures", "nav.results", ":material/view_in_ar:", (*RESULTS, "scientist")),
+    ("questions", "nav.work", ":material/help:", ("technologist", "reader", "investigator", "monitor")),
     ("methods", "nav.help", ":material/menu_book:", ("*",)),
+    ("password", "nav.help", ":material/key:", ("*",)),
 )
+
+
+def first_page(roles: tuple[str, ...]) -> str:
+    """The page that Streamlit serves at /, and only there: under its own name it says "Page not found".
+
+    Examples
+    --------
+    >>> first_page(("technologist",)), first_page(("manager",)), first_page(())
+    ('worklist', 'headline', 'methods')
+    """
+    return next(name for name, _, _, openers in PAGES if "*" in openers or set(roles) & set(openers))
 
 
 def pages_for(person: Person) -> tuple[dict[str, list[Any]], dict[str, str]]:
@@ -37,7 +57,7 @@ def pages_for(person: Person) -> tuple[dict[str, list[Any]], dict[str, str]]:
         role = next((role for role in person.roles if role in openers or "*" in openers), None)
         if role is None:
             continue
-        first = not roles
+        first = not roles  # Streamlit serves it at / and keeps its own name for it; a second page under that name is refused
         page = st.Page(FOLDER / f"{name}.py", title=text(f"page.{name}"), icon=icon, url_path=name, default=first)
         sections.setdefault(text(section), []).append(page)
         st.session_state.setdefault("pages", {})[name] = page

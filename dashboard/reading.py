@@ -1,24 +1,42 @@
-"""The reader's desk: queue, frames by sealed address, the protocol's form with a draft saved at every change, signing."""
+"""The reader's desk: queue, clock, frames and source scan by sealed address, the protocol's form, a word about the display."""
 
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass
+from math import ceil
 
 import streamlit as st
 
 from dashboard import state
 from dashboard.components.frames import frame_viewer
-from dashboard.server.pictures import address_of
+from dashboard.components.sitting import reading_clock
+from dashboard.components.source import source_viewer
+from dashboard.reading_form import form
+from dashboard.server.pictures import address_of, volume_address
 from dashboard.state import text
+from dashboard.times import moment
 from db.base import utc_now
-from study import workplace
-from study.errors import StudyError
-from study.protocol import Protocol
-from study.reading.answers import OVERALL, Answer, Answers
+from study import reading_room, workplace
+from study.reading.answers import Answers
 from study.reading.queue import Queue
 from study.reading.sittings import ReadingView
 
 # Pictures and form side by side need the width.
 WIDE = "<style>.stMainBlockContainer { padding: 3.5rem 1.5rem 1rem; max-width: none; }</style>"
+SLOT = "reading"
+VIEWS = ("mip", "vr", "cpr", "mpr")  # in the order in which they stand beside each other
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A reading on the desk and what it is called in the reader's own queue."""
+
+    view: ReadingView
+    number: int
+
+    @property
+    def title(self) -> str:
+        """Its number, and whether it is practice."""
+        words = text("reading.number").format(number=self.number)
+        return f"{words} · {text('reading.practice')}" if self.view.calibration else words
 
 
 def queue() -> Queue:
@@ -26,151 +44,82 @@ def queue() -> Queue:
     return workplace.my_queue(state.engine(), actor=state.actor(), study_id=state.study_id(), now=utc_now())
 
 
-def open_entry(reading_id: str) -> None:
+def rest_in_words(found: Queue) -> str:
+    """An estimate of how long the rest takes, or that there is none yet."""
+    left = found.total - found.done
+    pace = reading_room.own_pace(state.engine(), actor=state.actor(), study_id=state.study_id()) if left else None
+    if pace is None:
+        return text("queue.rest.unknown") if left else ""
+    minutes = ceil(pace.rest_seconds(left) / 60)
+    return text("queue.rest").format(minutes=minutes, left=left, median=f"{pace.median_seconds / 60:.1f}", number=pace.readings)
+
+
+def practice_total() -> int:
+    """How many calibration readings the reader has in all."""
+    return len(reading_room.own_practice(state.engine(), actor=state.actor(), study_id=state.study_id()))
+
+
+def next_in_words(found: Queue) -> str:
+    """When the next reading becomes readable, as HTML with UTC under the pointer; or what fills the queue."""
+    return text("queue.empty.help") if found.next_at is None else f"{text('queue.next_at')} {moment(found.next_at)}"
+
+
+def open_entry(reading_id: str, number: int) -> None:
     """Put a reading on the desk."""
-    st.session_state["reading"] = workplace.open_my_reading(state.engine(), actor=state.actor(), reading_id=reading_id)
+    st.session_state[SLOT] = workplace.open_my_reading(state.engine(), actor=state.actor(), reading_id=reading_id)
+    st.session_state["reading_number"] = number
 
 
-def current() -> ReadingView | None:
+def current() -> Sheet | None:
     """The reading on the desk; after a reload the begun one is taken up again."""
-    if st.session_state.get("reading") is None:
+    if st.session_state.get(SLOT) is None:
         begun = [entry for entry in queue().entries if entry.state == "open"]
         if begun:
-            open_entry(begun[0].reading_id)
-    found: ReadingView | None = st.session_state.get("reading")
-    return found
+            open_entry(begun[0].reading_id, begun[0].number)
+    view: ReadingView | None = st.session_state.get(SLOT)
+    return Sheet(view, int(st.session_state["reading_number"])) if view is not None else None
 
 
-def viewer(view: ReadingView) -> None:
-    """The frames of the image set."""
-    session = state.actor().session_id
+def clock(sheet: Sheet) -> None:
+    """The light, the question after a long stillness, the keys."""
+    timing = workplace.study_protocol(state.engine(), study_id=state.study_id()).timing
+    reading_clock(reading=sheet.view.reading_id, title=sheet.title, idle_seconds=max(timing.idle_rules_seconds))
+
+
+def viewer(view: ReadingView, *, panes: int = 1) -> None:
+    """The frames of the image set; their addresses are made once per reading, not on every run."""
+    known, session = view.reading_id in st.session_state.get("frame_addresses", {}), state.actor().session_id
     paths = workplace.frame_paths(view, images=state.images())
-    frame_viewer({kind: [address_of(path, session_id=session) for path in files] for kind, files in paths.items()}, key=view.reading_id)
+    kinds = sorted(paths, key=VIEWS.index)
+    addresses = {kind: [] if known else [address_of(path, session_id=session) for path in paths[kind]] for kind in kinds}
+    frame_viewer(addresses, key=view.reading_id, panes=panes)
+
+
+def source(view: ReadingView) -> None:
+    """The source scan, loaded only when it is asked for."""
+    shown = f"scan-{view.reading_id}"
+    if st.button(text("source.open"), key=f"source-{view.reading_id}", icon=":material/grid_view:", help=text("source.help")):
+        st.session_state[shown] = not st.session_state.get(shown, False)
+    if st.session_state.get(shown):
+        source_viewer(volume_address(view.image_set_id, session_id=state.actor().session_id), key=view.reading_id)
 
 
 def problem(view: ReadingView) -> None:
     """A button that tells a display problem."""
     with st.expander(text("reading.problem")):
         words = st.text_input(text("reading.problem.what"), key=f"problem-{view.reading_id}", max_chars=500)
-        if words and st.button(text("reading.problem.send"), key=f"send-problem-{view.reading_id}"):
+        if st.button(text("reading.problem.send"), key=f"send-problem-{view.reading_id}") and words:
             workplace.tell_problem(state.engine(), actor=state.actor(), reading_id=view.reading_id, problem=words)
             st.success(text("reading.problem.sent"))
 
 
-def form(view: ReadingView) -> None:
-    """Ten regions × quality and pass/fail with reasons, verdict, confidence, guess, remark; sign to submit."""
-    protocol = workplace.study_protocol(state.engine(), study_id=state.study_id())
-    if protocol.form is None:
-        st.error(text("reading.no_form"))
-        return
-    _take_up(view)
-    st.caption(" · ".join(f"{level.value} {_label(level)}" for level in protocol.form.quality))
-    if st.button(text("reading.pass_all"), key=f"all-{view.reading_id}"):
-        _pass_all(view, protocol)
-    with st.container(gap="xxsmall"):
-        regions = {name: _region(view, name, label, protocol) for name, label in _regions(protocol)}
-    left, right = st.columns([4, 5], vertical_alignment="bottom")
-    with left:
-        confidence = _choice(view, "confidence", [1, 2, 3, 4, 5]) if protocol.form.ask_confidence else None
-    with right:
-        guess = _choice(view, "guess", ["manual", "unsure", "ai"]) if protocol.form.ask_arm else None
-    remark = st.text_area(text("reading.remark"), key=f"remark-{view.reading_id}", max_chars=2000, height=80)
-    answers = Answers(regions, confidence, guess, remark)
-    _save(view, answers)
-    missing = answers.missing(protocol)
-    if missing:
-        st.caption(text("reading.missing").format(what=_places(missing, protocol)))
-    _sign(view, answers, disabled=bool(missing))
+def fill(view: ReadingView) -> None:
+    """The form of a reading."""
 
+    def keep(answers: Answers, revision: int) -> int:
+        return workplace.keep_draft(state.engine(), actor=state.actor(), reading_id=view.reading_id, answers=answers, revision=revision)
 
-def _places(missing: list[str], protocol: Protocol) -> str:
-    """Where something is still open, in the words of the form."""
-    labels = dict(_regions(protocol)) | {"confidence": text("reading.confidence"), "which arm": text("reading.guess")}
-    places = list(dict.fromkeys(labels[item.split(": ")[0]] for item in missing))
-    return ", ".join(places[:4]) + (" …" if len(places) > 4 else "")
+    def sign(answers: Answers, password: str) -> None:
+        workplace.sign_reading(state.engine(), actor=state.actor(), reading_id=view.reading_id, answers=answers, password=password)
 
-
-def _take_up(view: ReadingView) -> None:
-    """Put the saved draft into the widgets that are not on the screen yet: after a reload, or coming back from another page."""
-    kept = Answers.from_dict(view.draft or {})
-    values: dict[str, Any] = {"confidence": kept.confidence, "guess": kept.guess, "remark": kept.remark}
-    for name, answer in kept.regions.items():
-        values |= {f"q-{name}": answer.quality, f"p-{name}": answer.passed, f"r-{name}": list(answer.reasons)}
-    for name, value in values.items():
-        key = f"{name}-{view.reading_id}"
-        if value is not None and key not in st.session_state:
-            st.session_state[key] = value
-
-
-def _label(item: Any) -> str:
-    return str(item.label_zh if st.session_state.get("language") == "zh" and item.label_zh else item.label)
-
-
-def _regions(protocol: Protocol) -> list[tuple[str, str]]:
-    named = [(region.name, _label(region)) for region in protocol.regions]
-    return [*named, (OVERALL, text("reading.overall"))] if protocol.form and protocol.form.overall == "asked" else named
-
-
-def _region(view: ReadingView, name: str, label: str, protocol: Protocol) -> Answer:
-    assert protocol.form is not None
-    place, left, right = st.columns([7, 11, 7], vertical_alignment="center", gap="xsmall")
-    place.markdown(f"**{label}**" if name == OVERALL else label)
-    with left:
-        quality = st.segmented_control(
-            label, [level.value for level in protocol.form.quality], key=f"q-{name}-{view.reading_id}", label_visibility="collapsed"
-        )
-    choices = {True: text("reading.pass"), False: text("reading.fail")}
-    with right:
-        passed = st.segmented_control(
-            f"{label}: {choices[True]}?", [True, False], format_func=lambda value: choices[value], key=f"p-{name}-{view.reading_id}",
-            label_visibility="collapsed",
-        )  # fmt: skip
-    reasons: list[str] = []
-    if passed is False:
-        labels = {reason.name: _label(reason) for reason in protocol.form.reasons}
-        reasons = st.pills(
-            f"{label}: {text('reading.why')}", list(labels), format_func=lambda key: labels[key], selection_mode="multi",
-            key=f"r-{name}-{view.reading_id}", label_visibility="collapsed",
-        )  # fmt: skip
-    return Answer(quality, passed, tuple(reasons or ()))
-
-
-def _choice(view: ReadingView, name: str, options: list[Any]) -> Any:
-    words = {option: text(f"reading.{name}.{option}") if name == "guess" else str(option) for option in options}
-    return st.segmented_control(text(f"reading.{name}"), options, format_func=lambda option: words[option], key=f"{name}-{view.reading_id}")
-
-
-def _pass_all(view: ReadingView, protocol: Protocol) -> None:
-    """Pass what has no answer yet; exceptions made before stay, and others can be made after."""
-    for name, _ in _regions(protocol):
-        for key, value in ((f"q-{name}-{view.reading_id}", 5), (f"p-{name}-{view.reading_id}", True)):
-            if st.session_state.get(key) is None:
-                st.session_state[key] = value
-
-
-def _save(view: ReadingView, answers: Answers) -> None:
-    """Save when something changed since the last save."""
-    content = answers.to_dict()
-    if view.draft == content:
-        return
-    try:
-        revision = workplace.keep_draft(
-            state.engine(), actor=state.actor(), reading_id=view.reading_id, answers=answers, revision=view.revision
-        )
-    except StudyError as error:
-        st.error(str(error))
-    else:
-        st.session_state["reading"] = replace(view, draft=content, revision=revision)
-
-
-def _sign(view: ReadingView, answers: Answers, *, disabled: bool) -> None:
-    with st.form(f"sign-{view.reading_id}", border=True):
-        password = st.text_input(text("reading.password"), type="password", key=f"password-{view.reading_id}")
-        if st.form_submit_button(text("reading.sign"), type="primary", disabled=disabled):
-            try:
-                workplace.sign_reading(state.engine(), actor=state.actor(), reading_id=view.reading_id, answers=answers, password=password)
-            except StudyError as error:
-                st.error(str(error))
-            else:
-                st.session_state["reading"] = None
-                st.switch_page(state.page("queue"))
+    form(view, slot=SLOT, keep=keep, sign=sign, then="calibration" if view.calibration else "queue")

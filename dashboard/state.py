@@ -1,7 +1,7 @@
 """What pages share: who is signed in, the open study, its outcomes. The only place that touches session state and caches."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pandas as pd
 import streamlit as st
@@ -16,7 +16,7 @@ from db.engine import snapshot, transaction
 from db.tables import Study
 from study.comparison import Comparison, pair_tasks
 from study.errors import Forbidden
-from study.outcomes import Outcomes, data_version, permit_outcomes, read_outcomes
+from study.outcomes import Outcomes, outcome_version, permit_outcomes, read_outcomes
 from study.sign_in import Person, needs_touch, touch, who_is
 
 
@@ -56,7 +56,7 @@ def sign_in_or_stop() -> Person:
         st.link_button(text("sign_in"), "/signin?why=idle", type="primary")
         st.stop()
     if needs_touch(person):
-        with transaction(engine()) as db_session:
+        with transaction(engine(), quick=True) as db_session:
             person = touch(db_session, token=str(token), now=utc_now()) or person
     st.session_state["language"] = person.language
     return person
@@ -66,7 +66,7 @@ def top_bar(person: Person) -> None:
     """Study, name and the way out, at the top of the side bar."""
     with st.sidebar:
         _choose_study()
-        st.caption(f"{person.display_name} · {', '.join(person.roles) or '–'}")
+        st.caption(f"{person.display_name} · {', '.join(text(f'role.{role}') for role in person.roles) or '–'}")
         st.caption(text("idle_warning"))
         st.link_button(text("sign_out"), "/signout", width="stretch")
 
@@ -105,10 +105,22 @@ def study_id() -> str:
     return str(chosen)
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
+def study_state(study_id: str) -> str:
+    """The state a study is in now."""
+    with snapshot(engine()) as db_session:
+        return str(db_session.exec(select(Study.state).where(Study.id == study_id)).one())
+
+
+def closed(refusal: Forbidden, *, key: str) -> NoReturn:
+    """Say in one sentence why the page shows nothing and who can open it; a role that was taken away is told as it is."""
+    st.info(text(f"{key}.{refusal.state}") if refusal.state is not None else str(refusal), icon=":material/visibility_off:")
+    st.stop()
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
 def _outcomes(study: str, version: tuple[object, ...]) -> tuple[Outcomes, Comparison]:
     """Shared by everyone who may see outcomes: permission is checked before, never here."""
-    found = read_outcomes(engine(), study_id=study)
+    found = read_outcomes(engine(), study_id=study, folder=server_home().path / "cache")
     return found, found.compare()
 
 
@@ -116,16 +128,14 @@ def outcomes() -> tuple[Outcomes, Comparison]:
     """Outcomes of the open study, once the look is permitted and written down (once per study and sign-in)."""
     key = (study_id(), actor().role, actor().session_id)
     looked: set[Any] = st.session_state.setdefault("looked", set())
-    version = data_version(engine(), study_id=study_id())
-    if (key, version[-1]) not in looked:
+    now = study_state(study_id())
+    if (key, now) not in looked:  # before anything is read: a page that stays closed costs nothing
         try:
             permit_outcomes(engine(), actor=actor(), study_id=study_id())
         except Forbidden as refusal:
-            st.info(text("blinded"), icon=":material/visibility_off:")
-            st.caption(str(refusal))
-            st.stop()
-        looked.add((key, version[-1]))
-    return _outcomes(study_id(), version)
+            closed(refusal, key="closed")
+        looked.add((key, now))
+    return _outcomes(study_id(), outcome_version(engine(), study_id=study_id(), folder=server_home().path / "cache"))
 
 
 def comparison() -> Comparison:

@@ -6,9 +6,9 @@ from dashboard import parts, state
 from dashboard.state import text
 from study import charts
 
+st.title(text("page.headline"))
 comparison = state.comparison()
 found = {effect.name: effect for effect in comparison.effects}
-st.title(text("page.headline"))
 parts.banner()
 
 columns = st.columns(3)
@@ -16,12 +16,16 @@ parts.measure_tile(columns[0], "headline.minutes", comparison, "minutes", found.
 parts.measure_tile(columns[1], "headline.clicks", comparison, "clicks", found.get("clicks, mean difference"))
 parts.pass_tile(columns[2], comparison, found.get("pass rate, difference"))
 
-left, right = st.columns(2)
-left.plotly_chart(charts.paired_slopes(state.pairs("minutes"), title="Minutes per case, a line each", unit="hands-on time [min]"))
-right.plotly_chart(charts.paired_slopes(state.pairs("clicks"), title="Clicks per case, a line each", unit="clicks"))
+minutes, clicks = state.pairs("minutes"), state.pairs("clicks")
+if len(minutes):
+    (left, right), who = st.columns(2), f"a line each, n = {len(minutes):,}, orange: mean"
+    left.plotly_chart(charts.paired_slopes(minutes, title=f"Minutes per case, {who}", unit="hands-on time [min]"))
+    right.plotly_chart(charts.paired_slopes(clicks, title=f"Clicks per case, {who}", unit="clicks"))
+else:
+    st.info(text("arms.unpaired"))
 
 st.subheader(text("headline.verdict"))
 parts.verdict(comparison)
 with st.expander(text("table.title")):
-    st.dataframe(parts.effect_table(comparison), hide_index=True)
+    st.table(parts.effect_table(comparison), border="horizontal", hide_index=True)
 parts.claims()

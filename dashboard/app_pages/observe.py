@@ -8,11 +8,14 @@ from dashboard.state import text
 from study import observing, workplace
 from study.errors import StudyError
 
+# A tablet has little height: everything that is tapped stands on one screen.
+st.html("<style>.stMainBlockContainer { padding: 1.5rem 2rem 1rem; } h1 { font-size: 1.5rem !important; padding: 0 !important; }</style>")
 st.title(text("page.observe"))
 work.ask_consent()
 tasks = observing.watchable(state.engine(), actor=state.actor(), study_id=state.study_id())
 if not tasks:
-    st.info(text("observe.none"))
+    st.info(text("observe.none"), icon=":material/hourglass_empty:")
+    st.button(text("observe.again"), key="again")
     st.stop()
 names = {task.task_id: f"{task.case_number} · {task.technologist}" for task in tasks}
 chosen = str(st.radio(text("page.task"), list(names), format_func=lambda key: names[key], key="watch", horizontal=True))
@@ -24,6 +27,8 @@ try:
 except StudyError as error:
     st.error(str(error))
     st.stop()
+if not watching:
+    st.rerun()  # without the button, which has done its work
 protocol = workplace.study_protocol(state.engine(), study_id=state.study_id())
 observer_board(
     observation=sitting.observation_id,

@@ -24,4 +24,5 @@ rows = [
     }
     for pair in pairs
 ]
-st.dataframe(rows, hide_index=True)
+help_of = {text(f"observers.{name}"): text(f"observers.{name}.help") for name in ("kappa", "window", "matched")}
+st.dataframe(rows, hide_index=True, column_config={name: st.column_config.Column(help=words) for name, words in help_of.items()})

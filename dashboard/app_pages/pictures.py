@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import parts, state
 from dashboard.state import text
-from study.gallery import find_records, frames_of
+from study.gallery import find_records, frames_of, in_words
 
 st.title(text("page.pictures"))
 records = find_records(state.reconstructions())
@@ -16,7 +16,8 @@ record = records[name]
 views = frames_of(record)
 left, right = st.columns([3, 2])
 with left:
-    view = st.segmented_control(text("pictures.view"), list(views), default=next(iter(views)), key="picture_view") or next(iter(views))
+    first = next(iter(views))
+    view = st.segmented_control(text("pictures.view"), list(views), default=first, format_func=in_words, key="picture_view") or first
     frames = views[view]
     angle = st.select_slider(text("pictures.angle"), list(frames), key=f"angle_{view}") if len(frames) > 1 else next(iter(frames))
     st.image(str(frames[angle]), width="stretch")
@@ -27,6 +28,6 @@ with right:
     st.subheader(text("pictures.vessels"))
     st.write(", ".join(record.vessels) or "–")
     st.subheader(text("pictures.stages"))
-    st.dataframe(record.stages, hide_index=True)
+    st.dataframe(record.stages, hide_index=True, height="content")
     st.caption(record.made_by)
 parts.claims()

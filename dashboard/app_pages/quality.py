@@ -7,8 +7,8 @@ from dashboard.state import text
 from study import charts
 from study.comparison import failure_reasons, region_rates
 
-comparison, readings = state.comparison(), state.outcomes()[0].readings
 st.title(text("page.quality"))
+comparison, readings = state.comparison(), state.outcomes()[0].readings
 parts.banner()
 parts.verdict(comparison)
 left, right = st.columns(2)
@@ -18,5 +18,8 @@ title = "Difference in pass rate, Tango 95 % interval"
 right.plotly_chart(charts.forest(effects, title=title, unit="percentage points", scale=100, margin=comparison.verdict.margin))
 st.plotly_chart(charts.region_heat_map(region_rates(readings), title="Pass rate by vascular region and arm [%], all ratings"))
 st.subheader(text("reasons"))
-st.dataframe(failure_reasons(readings), hide_index=True)
+reasons = failure_reasons(readings)
+reasons["reason"] = reasons["reason"].str.replace("_", " ")
+names = {"reason": "Reason", "manual": "Manual, region ratings", "ai": "AI, region ratings"}
+st.dataframe(reasons.rename(columns=names), hide_index=True)
 parts.claims()

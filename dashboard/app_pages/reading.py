@@ -5,15 +5,17 @@ import streamlit as st
 from dashboard import reading, state
 from dashboard.state import text
 
-view = reading.current()
-if view is None:
+sheet = reading.current()
+if sheet is None:
     st.info(text("reading.none"))
     st.page_link(state.page("queue"), label=text("page.queue"), icon=":material/list:")
     st.stop()
 st.html(reading.WIDE)
 left, right = st.columns([10, 9], gap="small")
 with left:
-    reading.viewer(view)
-    reading.problem(view)
+    reading.clock(sheet)
+    reading.viewer(sheet.view)
+    reading.source(sheet.view)
+    reading.problem(sheet.view)
 with right:
-    reading.form(view)
+    reading.fill(sheet.view)

@@ -1,4 +1,4 @@
-"""Task: the case on the desk. AI arm: look, accept. Manual arm: the steps, and the pictures to hand in."""
+"""Task: the case on the desk. AI arm: look, correct, confirm. Manual arm: the steps, and the pictures to hand in."""
 
 import streamlit as st
 
@@ -12,7 +12,7 @@ if task is None:
     st.page_link(state.page("worklist"), label=text("page.worklist"), icon=":material/list:")
     st.stop()
 if task.arm == "ai":
-    desk.review(task)
+    desk.machine(task)
 else:
     desk.manual(task)
 desk.agent(task)

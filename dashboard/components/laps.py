@@ -12,13 +12,15 @@ border: 1px solid rgba(128,128,128,.5); border-radius: .4rem; background: transp
 button.done { border-color: var(--st-primary-color, #0b6e99); border-width: 2px; }"""
 JS = """export default function (component) {
   const root = component.parentElement.querySelector(".laps");
-  const done = (globalThis.__gilbrethLaps ??= new Set());
+  const all = (globalThis.__gilbrethLaps ??= {});
+  const done = (all[component.data.task] ??= new Set());
   if (root.childElementCount) return;
   for (const [name, label] of component.data.steps) {
     const button = document.createElement("button");
     button.textContent = label;
-    button.classList.toggle("done", done.has(name));
-    button.onclick = () => { globalThis.__gilbrethLap?.(name); done.add(name); button.classList.add("done"); };
+    const mark = () => { button.classList.toggle("done", done.has(name)); button.setAttribute("aria-pressed", String(done.has(name))); };
+    button.onclick = () => { globalThis.__gilbrethLap?.(name); done.add(name); mark(); };
+    mark();
     root.append(button);
   }
 }"""
@@ -29,6 +31,6 @@ def _component() -> Any:
     return st.components.v2.component("gilbreth_laps", html=HTML, css=CSS, js=JS)
 
 
-def lap_buttons(steps: Sequence[tuple[str, str]]) -> None:
-    """A button per step (name, label) of the protocol's task taxonomy."""
-    _component()(key="laps", data={"steps": [list(step) for step in steps]})
+def lap_buttons(steps: Sequence[tuple[str, str]], *, task: str) -> None:
+    """A button per step (name, label) of the protocol's task taxonomy; marks stay for as long as the page lives."""
+    _component()(key=f"laps-{task}", data={"steps": [list(step) for step in steps], "task": task})

@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from dashboard.server.checks import body_of, event_of, refusal, within_rate
 from dashboard.server.home import server_home
-from dashboard.server.record import FIELDS, LARGEST_BODY, refusal, within_rate
 from db.engine import snapshot, transaction
 from db.tables import Case
 from study.clock import read_clock
@@ -19,7 +19,7 @@ from study.recording.events import NewEvent, append_events
 from study.recording.tokens import token_holder
 from study.sign_in import token_hash
 
-KINDS = {"input", "tool"}
+KINDS = frozenset({"input", "tool"})
 
 
 async def tell_task(request: Request) -> Response:
@@ -29,13 +29,11 @@ async def tell_task(request: Request) -> Response:
 
 async def take_events(request: Request) -> Response:
     """Append counts to the token's task."""
-    if int(request.headers.get("content-length") or 0) > LARGEST_BODY:
-        return refusal(413, "too much at once")
-    body = await request.body()
-    if len(body) > LARGEST_BODY:
+    body = await body_of(request)
+    if body is None:
         return refusal(413, "too much at once")
     try:
-        events = [_event(item) for item in json.loads(body)["events"]]
+        events = [event_of(item, kinds=KINDS) for item in json.loads(body)["events"]]
     except (ValueError, KeyError, TypeError, AttributeError):
         return refusal(400, "malformed")
     return await _answered(request, lambda token: _append(token, events))
@@ -55,12 +53,6 @@ async def _answered(request: Request, act: Any) -> Response:
         return refusal(422, str(error))
 
 
-def _event(item: dict[str, Any]) -> NewEvent:
-    if item.get("kind") not in KINDS:
-        raise ValueError(item.get("kind"))
-    return NewEvent(**{name: item[name] for name in FIELDS if item.get(name) is not None})
-
-
 def _task(token: str) -> dict[str, Any]:
     with snapshot(server_home().engine) as db_session:
         task, actor = token_holder(db_session, token=token, now=read_clock())
@@ -74,7 +66,7 @@ def _append(token: str, events: list[NewEvent]) -> dict[str, Any]:
     now = read_clock()
     with snapshot(server_home().engine) as db_session:
         _, actor = token_holder(db_session, token=token, now=now)
-    with transaction(server_home().engine, actor=actor) as db_session:
+    with transaction(server_home().engine, actor=actor, quick=True) as db_session:
         task, actor = token_holder(db_session, token=token, now=now)
         require_consent(db_session, account_id=task.technologist_id, study_id=task.study_id)
         done = append_events(db_session, task_id=task.id, events=events, actor=actor, now=now, source="agent")

@@ -5,12 +5,14 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from dashboard.navigation import first_page
 from dashboard.server.home import COOKIE, server_home
 from db.base import utc_now
 from db.engine import snapshot
-from study.sign_in import who_is
+from study.sign_in import Person, who_is
 
-OPEN_PATHS = ("/signin", "/signout", "/_stcore/health", "/healthz", "/agent/task", "/agent/events")  # the agent shows its task's token
+# The agent shows its task's token instead of a cookie.
+OPEN_PATHS = ("/signin", "/signin/oidc", "/signin/callback", "/signout", "/_stcore/health", "/healthz", "/agent/task", "/agent/events")
 
 
 class Gate:
@@ -21,7 +23,14 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, redirect to the form, or refuse."""
-        if scope["type"] not in ("http", "websocket") or self._is_open(scope["path"]) or await self._is_signed_in(scope):
+        if scope["type"] not in ("http", "websocket") or self._is_open(scope["path"]):
+            await self.app(scope, receive, send)
+            return
+        token = HTTPConnection(scope).cookies.get(COOKIE)
+        person = await run_in_threadpool(_person, token) if token is not None else None
+        if person is not None and self._is_navigation(scope) and scope["path"] == f"/{first_page(person.roles)}":
+            await RedirectResponse("/")(scope, receive, send)  # where Streamlit serves it
+        elif person is not None:
             await self.app(scope, receive, send)
         elif scope["type"] == "websocket":
             await receive()
@@ -32,15 +41,15 @@ class Gate:
             await PlainTextResponse("sign in first", status_code=401)(scope, receive, send)
 
     @staticmethod
+    def _is_navigation(scope: Scope) -> bool:
+        """Whether somebody typed the address; an observer's taps are posted to an address of the same name."""
+        return scope["type"] == "http" and scope["method"] == "GET" and "text/html" in HTTPConnection(scope).headers.get("accept", "")
+
+    @staticmethod
     def _is_open(path: str) -> bool:
         return path in OPEN_PATHS or path.startswith("/static/")
 
-    @staticmethod
-    async def _is_signed_in(scope: Scope) -> bool:
-        token = HTTPConnection(scope).cookies.get(COOKIE)
-        return token is not None and await run_in_threadpool(_known, token)
 
-
-def _known(token: str) -> bool:
+def _person(token: str) -> Person | None:
     with snapshot(server_home().engine) as db_session:
-        return who_is(db_session, token=token, now=utc_now()) is not None
+        return who_is(db_session, token=token, now=utc_now())

@@ -1,12 +1,15 @@
 """The server tidies up by itself, and says so in the audit."""
 
+import gc
+import tomllib
+import weakref
 from pathlib import Path
 
 import pytest
 from sqlmodel import select
 
 from dashboard.server import home as server
-from dashboard.server.housekeeping import tidy_up
+from dashboard.server.housekeeping import clear_memory, tidy_up
 from db.engine import snapshot, transaction
 from db.tables import AuditEntry, Lease, Task
 from study.recording.leases import LEASE
@@ -43,3 +46,29 @@ def test_a_task_nobody_holds_becomes_interrupted_and_the_audit_says_by_whom(tmp_
         assert db_session.get_one(Task, task.id).state == "interrupted"
         who = db_session.exec(select(AuditEntry.account).where(AuditEntry.entity == "task").order_by(AuditEntry.id.desc())).first()  # type: ignore[attr-defined]
     assert who == "server"
+
+
+def test_what_was_imported_is_set_aside_once_and_what_pages_leave_behind_is_still_collected() -> None:
+    gc.unfreeze()
+    try:
+        clear_memory()
+        aside = gc.get_freeze_count()
+        assert aside > 10_000
+
+        class Page:
+            """Refers to itself, as a page's session does."""
+
+        page = Page()
+        page.own = page  # type: ignore[attr-defined]
+        left = weakref.ref(page)
+        del page
+        clear_memory()
+        assert left() is None
+        assert gc.get_freeze_count() <= aside
+    finally:
+        gc.unfreeze()
+
+
+def test_no_page_waits_for_a_full_collection_after_every_run() -> None:
+    config = tomllib.loads(Path("dashboard/.streamlit/config.toml").read_text(encoding="utf-8"))
+    assert config["runner"]["postScriptGC"] is False

@@ -11,11 +11,15 @@ from dashboard.navigation import FOLDER, PAGES, RESULTS, pages_for
 from study.permissions import ROLES
 
 WORK = {
-    "technologist": ["worklist", "task"],
-    "reader": ["queue", "reading"],
-    "observer": ["observe"],
+    "technologist": ["worklist", "task", "own_record", "questions"],
+    "reader": ["queue", "reading", "calibration", "own_record", "questions"],
+    "adjudicator": ["adjudication"],
+    "observer": ["observe", "own_record"],
     "scientist": ["pictures"],
 }
+
+
+EVERYBODY = {"methods", "password"}
 
 
 def pages_of(monkeypatch, *roles):
@@ -31,14 +35,14 @@ def test_a_role_opens_its_own_pages_and_no_other(monkeypatch, role):
     own = set(WORK.get(role, []))
     results = {name for name, _, _, openers in PAGES if set(openers) & set(RESULTS)} if role in RESULTS else set()
     if role == "manager":
-        results.discard("observers")
-    assert own | {"methods"} <= set(names) <= own | results | {"methods"}
+        results -= {"observers", "consensus", "questions"}
+    assert own | EVERYBODY <= set(names) <= own | results | EVERYBODY
     assert set(acting.values()) == {role}
 
 
 def test_readers_get_no_page_that_could_name_an_arm(monkeypatch):
     names, _ = pages_of(monkeypatch, "reader")
-    assert set(names) == {"queue", "reading", "methods"}
+    assert set(names) == {"queue", "reading", "calibration", "own_record", "questions", *EVERYBODY}
 
 
 def test_a_page_runs_in_the_name_of_the_role_that_opens_it(monkeypatch):

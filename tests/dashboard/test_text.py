@@ -22,6 +22,11 @@ def test_every_translation_translates_a_sentence_and_keeps_its_blanks():
     assert [key for key, value in CHINESE.items() if set(HOLES.findall(value)) != set(HOLES.findall(ENGLISH[key]))] == []
 
 
-def test_a_missing_translation_falls_back_to_english():
-    assert lookup("app", language="zh") == ENGLISH["app"]
+def test_both_languages_say_everything():
+    assert sorted(set(ENGLISH) - set(CHINESE)) == []
+
+
+def test_a_missing_translation_falls_back_to_english(monkeypatch):
+    monkeypatch.delitem(CHINESE, "sign_out")
+    assert lookup("sign_out", language="zh") == ENGLISH["sign_out"]
     assert lookup("sign_out", language="xx") == ENGLISH["sign_out"]

@@ -9,6 +9,8 @@ const HEARTBEAT_MS = 20000;
 const ROUTE = "/record";
 const LAST_WORDS = ["input", "hidden", "visible"];
 const ENDED = ["finished", "aborted", "undone"];
+const LIVE = ["open", "paused", "interrupted"];
+const TURNS = ["pause", "resume", "finish", "abort"]; // what changes a task's state
 const tasks = (globalThis.__gilbrethRecorders ??= new Map());
 
 // ---- what waits to be sent, kept on disk so that a closed tab or a cut network loses nothing -------------------------------
@@ -82,7 +84,7 @@ function recorder(data) {
   const r = {
     task: data.task, holder: data.holder, client: "b-" + crypto.randomUUID().slice(0, 18), sequence: 0, origin: performance.now(),
     state: data.state, held: !data.read_only, open: new Map(), queue: [], sending: false, down: null, lost: false, signedOut: false,
-    ended: false, show: () => {}, over: () => {}, took: () => {},
+    ended: false, gone: false, told: "", turns: 0, show: () => {}, over: () => {}, took: () => {},
   };
   const offset = (at = performance.now()) => Math.max(0, (at - r.origin) / 1000);
   const running = () => r.state === "open" && r.held && !r.ended;
@@ -90,6 +92,7 @@ function recorder(data) {
   r.push = (kind, fields = {}) => {
     const event = { key: `${r.client}-${r.sequence++}`, kind, client: r.client, client_offset_seconds: +offset().toFixed(4), ...fields };
     r.queue.push(event);
+    if (TURNS.includes(kind)) r.turns++;
     keep([{ key: event.key, task: r.task, holder: r.holder, event }]);
     return event;
   };
@@ -118,18 +121,34 @@ function recorder(data) {
 
   r.mark = (kind, fields) => { r.flushInputs(); const event = r.push(kind, fields); r.send(); return event; };
   r.pause = (reason) => { if (running()) { r.mark("pause", { reason }); r.state = "paused"; r.show(); } };
-  r.resume = () => { if (r.state === "paused" || r.state === "interrupted") { r.mark("resume"); r.state = "open"; r.show(); } };
+  r.resume = () => { if (r.state === "paused" || r.state === "interrupted") { r.told = ""; r.mark("resume"); r.state = "open"; r.show(); } };
   r.finish = async () => {
-    if (r.state === "paused") r.resume();
-    r.mark("finish"); r.ended = true; r.state = "finishing"; r.show();
+    if (r.ended || !r.held) return false;
+    if (r.lost && r.needsImages) { r.told = r.needsImages; r.show(); return false; } // the server would say so, could it be asked
+    if (r.state === "paused" || r.state === "interrupted") r.resume();
+    r.mark("finish"); r.ended = true; r.state = "finishing"; r.told = ""; r.show();
     return r.drain();
   };
   r.abort = async (reason) => { r.mark("abort", { reason }); r.ended = true; r.state = "finishing"; r.show(); return r.drain(); };
+  // The task goes away without an end of its own (wrong case, hand-over): everything counted so far is sent first.
+  r.leave = async () => { r.flushInputs(); r.ended = true; r.state = "finishing"; r.show(); return r.drain(); };
 
   r.drain = async () => { // until everything is stored; tried again as long as the tab lives
     while (r.queue.length) { await r.send(); if (r.queue.length) await new Promise((done) => setTimeout(done, 500)); }
+    if (!r.ended) return false; // a finish that came too early: the work goes on
+    r.gone = true;
     r.stop();
     return !r.refused;
+  };
+
+  // A finish before the pictures, or a resume while another task runs, is taken back as if it had not been pressed.
+  r.takeBack = (reason, kinds, state) => {
+    const early = r.queue.filter((event) => kinds.includes(event.kind));
+    r.queue = r.queue.filter((event) => !kinds.includes(event.kind));
+    forget(early.map((event) => event.key));
+    r.ended = false; r.state = state; r.told = reason;
+    r.sending = false;
+    r.show();
   };
 
   r.send = async () => {
@@ -140,10 +159,12 @@ function recorder(data) {
     r.lost = answer.status === 0 || answer.status >= 500 || answer.status === 429;
     r.signedOut = answer.status === 401; // kept, and sent once somebody has signed in again in this browser
     if (!r.lost && !r.signedOut) {
+      if (answer.body.missing) { r.takeBack(answer.body.reason, ["finish"], "open"); return; }
+      if (answer.body.running) { r.takeBack(answer.body.reason, ["resume", "finish"], "paused"); return; }
       if (!answer.ok) { // refused for good (locked, another tab): keep the counts, say so and stop counting
         await salvage(r.task, r.holder, batch);
         r.refused = answer.body.reason || `refused (${answer.status})`;
-        r.ended = true; r.state = "refused";
+        r.ended = true; r.gone = true; r.state = "refused";
       }
       r.queue.splice(0, batch.length);
       forget(batch.map((event) => event.key));
@@ -152,14 +173,21 @@ function recorder(data) {
     r.show();
   };
 
+  // The server's word on the state counts, unless something pressed here was on its way: an earlier page's pause may have come late,
+  // and a task whose machine slept is interrupted.
+  r.asking = () => (r.queue.some((event) => TURNS.includes(event.kind)) ? -1 : r.turns);
+  r.agree = (state, asked) => { if (asked === r.asking() && asked >= 0 && !r.ended && LIVE.includes(state)) r.state = state; };
+
   // A heartbeat keeps the lease; a tab that only shows the task asks for the lease, and goes on once the other tab is gone.
   r.heartbeat = async () => {
     if (r.ended) return;
-    const answer = await post({ task: r.task, holder: r.holder, events: [], take: !r.held });
+    const asked = r.asking();
+    const answer = await post({ task: r.task, holder: r.holder, events: [], take: true });
     if (!answer.ok || r.ended) return;
-    if (ENDED.includes(answer.body.state) && !r.queue.length) { r.ended = true; r.stop(); r.over(answer.body.state === "finished" ? "finish" : "abort"); return; }
+    if (ENDED.includes(answer.body.state) && !r.queue.length) { r.ended = r.gone = true; r.stop(); r.over(answer.body.state === "finished" ? "finish" : "abort"); return; }
     if (!r.held && answer.body.held) { r.held = true; r.state = answer.body.state; r.begin(); sendLeftovers(r); r.took(); }
     else if (!r.held) r.state = answer.body.state;
+    else r.agree(answer.body.state, asked);
     r.show();
   };
 
@@ -216,10 +244,11 @@ async function sendLeftovers(r) {
     group.sort((a, b) => a.event.client_offset_seconds - b.event.client_offset_seconds);
     const task = group[0].task, holder = task === r.task && r.held ? r.holder : group[0].holder;
     for (let from = 0; from < group.length; from += 500) {
-      const part = group.slice(from, from + 500), events = part.map((row) => row.event);
+      const part = group.slice(from, from + 500), events = part.map((row) => row.event), asked = r.asking();
       const answer = await post({ task, holder, events });
       if (answer.status === 0 || answer.status === 401 || answer.status === 429 || answer.status >= 500) return; // next time
       if (!answer.ok) await salvage(task, holder, events);
+      else if (task === r.task) { r.agree(answer.body.state, asked); r.show(); }
       forget(part.map((row) => row.key));
     }
   }
@@ -230,38 +259,59 @@ async function sendLeftovers(r) {
 
 export default function (component) {
   const data = component.data;
-  const fresh = !tasks.has(data.task);
+  const fresh = !tasks.has(data.task) || tasks.get(data.task).gone; // a task may come back, as after a hand-over
   if (fresh) tasks.set(data.task, recorder(data));
   const r = tasks.get(data.task);
   const root = component.parentElement;
   const $ = (name) => root.querySelector(name);
   const words = data.words;
+  r.needsImages = data.needs_images ? words.needs_images : "";
   $(".case").textContent = data.case;
   $(".arm").textContent = data.arm;
-  fill($(".reason"), data.reasons);
-  fill($(".why"), data.abort_reasons);
+  fill($(".reason"), data.reasons.map((text) => [text, text]));
   r.show = () => {
     const state = !r.held && !r.ended ? "read_only" : r.signedOut ? "signed_out" : r.lost ? "offline" : r.state;
     $(".light").className = `light ${state}`;
     $(".state").textContent = words[state] ?? state;
     const stopped = r.state === "paused" || r.state === "interrupted";
     $(".pause").textContent = stopped ? words.resume : words.pause;
-    for (const name of [".pause", ".finish", ".abort"]) $(name).disabled = !r.held || r.ended;
+    for (const name of [".pause", ".finish", ".more"]) $(name).disabled = !r.held || r.ended;
+    if (!r.held || r.ended) $(".leave").hidden = true;
     $(".reason").hidden = stopped;
     $(".reason").disabled = !r.held || r.ended;
-    $(".note").textContent = r.refused ?? "";
+    $(".note").textContent = r.refused ?? r.told;
   };
   r.took = () => component.setTriggerValue("took", r.task); // so that the page's own buttons wake up too
-  r.over = (how) => component.setTriggerValue("ended", { task: r.task, how });
+  r.over = (how, what = "") => component.setTriggerValue("ended", { task: r.task, how, what });
   $(".pause").onclick = () => (r.state === "paused" || r.state === "interrupted" ? r.resume() : r.pause($(".reason").value));
   $(".finish").onclick = async () => { if (await r.finish()) r.over("finish"); };
-  $(".abort").onclick = () => { $(".confirm").hidden = !$(".confirm").hidden; };
-  $(".sure").onclick = async () => { $(".confirm").hidden = true; if (await r.abort($(".why").value)) r.over("abort"); };
+  leaving($, r, data);
   globalThis.__gilbrethLap = (name) => { if (r.state === "open" && r.held && !r.ended) r.mark("lap", { area: name }); };
+  globalThis.__gilbrethFinish = async () => { if (await r.finish()) r.over("finish"); };
   if (fresh && r.held) { r.begin(); sendLeftovers(r); }
+  // After a reload the page before this one lets go a moment later: ask again soon, so that no click is missed meanwhile.
+  if (fresh && !r.held) for (const ms of [150, 400, 900, 1800]) setTimeout(() => { if (!r.held) r.heartbeat(); }, ms);
+  if (data.finish && data.finish !== r.asked) { r.asked = data.finish; globalThis.__gilbrethFinish(); } // confirmed on the page
   r.show();
 }
 
-function fill(select, texts) {
-  if (!select.options.length) for (const text of texts) select.add(new Option(text, text));
+// Ways out other than a finish: giving up and a wrong case with a reason, a hand-over to a colleague.
+function leaving($, r, data) {
+  const ways = [["abort", data.words.abort], ["undo", data.words.undo]];
+  if (data.colleagues.length) ways.push(["hand_over", data.words.hand_over]);
+  const choices = { abort: data.abort_reasons.map((text) => [text, text]), undo: data.undo_reasons.map((text) => [text, text]), hand_over: data.colleagues };
+  fill($(".way"), ways);
+  const turn = () => { $(".why").replaceChildren(); fill($(".why"), choices[$(".way").value]); };
+  if (!$(".why").options.length) turn();
+  $(".way").onchange = turn;
+  $(".more").onclick = () => { $(".leave").hidden = !$(".leave").hidden; $(".more").setAttribute("aria-expanded", String(!$(".leave").hidden)); };
+  $(".sure").onclick = async () => {
+    const how = $(".way").value, what = $(".why").value;
+    $(".leave").hidden = true;
+    if (await (how === "abort" ? r.abort(what) : r.leave())) r.over(how, what);
+  };
+}
+
+function fill(select, items) {
+  if (!select.options.length) for (const [value, label] of items) select.add(new Option(label, value));
 }
