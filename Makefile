@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 PORT ?= 8501
 HOME_DIR ?= $(CURDIR)/.gilbreth
 
-.PHONY: help demo test lint system crosscheck methods accuracy endurance benchmark fuzz clean
+.PHONY: help demo test lint system crosscheck methods accuracy quality endurance benchmark fuzz clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -58,8 +58,11 @@ methods: $(VENV)/.dev ## Simulate whole studies: type I error, power and coverag
 accuracy: $(VENV)/.dev ## Score the methods on unseen phantoms and real crops (long)
 	@$(BIN)/python benchmarks/accuracy.py
 
-endurance: $(VENV)/.dev ## The full kill, race, tamper and disk-full runs (long)
-	@$(BIN)/python -m pytest -m slow -q tests
+endurance: $(VENV)/.dev ## The full kill, load, race, tamper and disk-full runs (long; in parts with GILBRETH_KILLS=300 and the like)
+	@$(BIN)/python -m pytest -m slow -q -s tests; status=$$?; $(BIN)/python -m tests.system.endurance; exit $$status
+
+quality: $(VENV)/.dev ## Plant faults on unseen phantoms and count what the verdict finds (long)
+	@$(BIN)/python -m benchmarks.quality --seeds 401 402 403 404 405 406 407 408 409 410 --rows out/quality.csv --table
 
 benchmark: $(VENV)/.demo ## The speed table on a full-size case (long)
 	@$(BIN)/gilbreth benchmark --write docs/speed.md

@@ -1,166 +1,112 @@
 """Write docs/accuracy.md: every method on phantoms the network never saw, on a phantom style kept out of training, and on a real scan.
 
-python benchmarks/accuracy.py --phantoms 20          the whole table, hours on two cores
-python benchmarks/accuracy.py --phantoms 2 --quick   a first look, minutes
+python benchmarks/accuracy.py                                    the whole table, hours on two cores
+python benchmarks/accuracy.py --quick --phantoms 2               a first look, minutes
+python benchmarks/accuracy.py --methods network --groups thorax  new weights: the other methods' figures are kept
+python benchmarks/accuracy.py --table                            the document again, from the figures kept
+
+Figures are kept in out/accuracy.json, one row for each case and method, signed with the version of the weights or rules. A row of
+today's version is not made again, so a run can be cut (or stopped by --minutes) and taken up again; a row of another version is left
+out of the document and is replaced when its turn comes.
 """
 
 import argparse
 import json
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from judges import HYBRID, MINIATURE, UNENHANCED, Judge, Wanted, hybrid_heads, phantoms, real_thorax, unenhanced_phantoms, unenhanced_scans
+from measures import Row, measure, table
+from thorax import rivals
 
-from inference.geometry import Geometry
-from inference.metrics import cldice, dice, recall
 from inference.network.models import open_model
-from inference.phantom import Motion, make_phantom
-from inference.segmentation.morphology import dilated
+from inference.phantom import Lesion
 from inference.segmentation.network import segment_network
 from inference.segmentation.result import Segmentation
-from inference.segmentation.threshold import segment_threshold
-from inference.volume import Volume
+from inference.segmentation.subtraction import SubtractionSettings, segment_subtraction
+from inference.segmentation.threshold import ThresholdSettings, segment_threshold, settings_sha256
 
 ROOT = Path(__file__).resolve().parents[1]
-DATA = ROOT.parent / "shared" / "data"
-UNSEEN = 5_000_000  # training phantoms have seeds below 10⁸ × run, these are drawn from their own range
-MINIATURE = "miniature phantoms, a style never trained on"
-BRANCHES = ("brachiocephalic_trunk", "common_carotid_artery_left", "subclavian_artery_left")
-
-
-@dataclass(frozen=True)
-class Judge:
-    """A scan with what is known about it."""
-
-    group: str
-    name: str
-    volume: Volume
-    truth: dict[str, np.ndarray] = field(default_factory=dict)
-    unenhanced: Volume | None = None
-
-
-def phantoms(count: int, *, preset: str, group: str, spacing_mm: float | None, motion_mm: float | None = None) -> Iterator[Judge]:
-    """Phantoms of seeds no training used."""
-    for k in range(count):
-        seed = UNSEEN + k
-        options: dict[str, Any] = {} if spacing_mm is None else {"spacing_mm": spacing_mm}
-        if motion_mm is not None:
-            options |= {"paired": True, "motion": Motion(shift_mm=(motion_mm, 0.0, 0.0))}
-        phantom = make_phantom(preset=preset, seed=seed, **options)  # type: ignore[arg-type]
-        truth = {"vessel": phantom.vessel > 0, "bone": phantom.bone > 0, "arteries": phantom.arteries > 0, "veins": phantom.veins > 0}
-        truth["plaque"] = phantom.plaque > 0
-        yield Judge(group, f"{preset} {seed}", phantom.volume, truth, phantom.unenhanced)
-
-
-def real_thorax() -> Iterator[Judge]:
-    """The one real CTA with labels; they are a model's output, and real vessels outside them are unlabelled."""
-    import SimpleITK as sitk
-
-    folder = DATA / "thorax_cta_labels"
-    if not folder.is_dir():
-        return
-    image = sitk.ReadImage(str(folder / "ct.nii.gz"))
-    array = sitk.GetArrayFromImage(image).astype(np.int16)
-    z, y, x = image.GetSpacing()[::-1]
-    truth = {path.name[6:-7]: sitk.GetArrayFromImage(sitk.ReadImage(str(path))) > 0 for path in sorted(folder.glob("label_*.nii.gz"))}
-    yield Judge("real thoracic CTA", "thorax", Volume(array, Geometry(array.shape, (z, y, x))), truth)
-
-
-def unenhanced_phantoms(count: int) -> Iterator[Judge]:
-    """Twins without contrast: nothing should be claimed."""
-    for judge in phantoms(count, preset="head", group="", spacing_mm=0.7, motion_mm=0.0):
-        if judge.unenhanced is not None:
-            yield Judge("unenhanced phantom", judge.name, judge.unenhanced)
+DISEASE = (
+    Lesion("stenosis", "internal_carotid_r", 0.75, 99.0),
+    Lesion("plaque", "internal_carotid_l", 0.75),
+    Lesion("stent", "middle_cerebral_l", 0.2, length_mm=12.0),
+)
+SIMPLE, SIMPLE_PAIR = "HU over 150 less grown bone", "plain difference over 100 HU"
+SINGLE: tuple[str, ...] = ("network", "threshold", SIMPLE)
+ALL: tuple[str, ...] = (*SINGLE, "subtraction", SIMPLE_PAIR)
+GROUPS = ("thorax", "hybrid", "phantoms", "diseased", "motion", "unenhanced", "miniature")
+MOTION_MM = (0.0, 0.5, 1.0, 2.0, 3.0)
 
 
 def segment(method: str, judge: Judge, model: str | None) -> Segmentation | None:
     """Run one method; None where it cannot run."""
-    if method == "threshold":
-        return segment_threshold(judge.volume)
     if method == "network":
         return segment_network(judge.volume, model=model)
+    if method == "threshold":
+        return segment_threshold(judge.volume)
+    if method == SIMPLE:
+        return _plain(rivals(judge.volume)["rival: over 150 HU less grown bone"])
     if judge.unenhanced is None:
         return None
-    from inference.segmentation.subtraction import segment_subtraction
-
-    return segment_subtraction(judge.volume, judge.unenhanced)
-
-
-def measure(judge: Judge, found: Segmentation) -> dict[str, float]:
-    """Figures of one segmentation."""
-    vessel, spacing = found.vessel > 0, judge.volume.spacing_mm
-    claimed_ml = float(vessel.sum() * judge.volume.geometry.voxel_ml)
-    if not judge.truth:
-        return {"vessel claimed (ml)": claimed_ml}
-    if "vertebrae_T12" in judge.truth:
-        return _measure_thorax(judge, vessel)
-    truth, bone = judge.truth["vessel"], judge.truth["bone"]
-    near = dilated(bone, 3.0, spacing)
-    figures = {
-        "Dice": dice(vessel, truth, spacing_mm=spacing),
-        "clDice": cldice(vessel, truth, spacing_mm=spacing),
-        "recall of artery": recall(vessel, judge.truth["arteries"], spacing_mm=spacing),
-        "Dice within 3 mm of bone": dice(vessel & near, truth & near, spacing_mm=spacing),
-        "bone called vessel": float(vessel[bone].mean()),
-        "bone Dice": dice(found.bone, bone, spacing_mm=spacing),
-    }
-    if judge.truth["veins"].any() and found.veins.any():
-        figures["vein Dice"] = dice(found.veins, judge.truth["veins"], spacing_mm=spacing)
-    if judge.truth["plaque"].any():
-        figures["recall of plaque"] = recall(vessel, judge.truth["plaque"], spacing_mm=spacing)
-    return figures
+    if method == "subtraction":
+        return segment_subtraction(judge.volume, judge.unenhanced)
+    return _plain(judge.volume.array.astype(np.int32) - judge.unenhanced.array > 100)
 
 
-def _measure_thorax(judge: Judge, vessel: np.ndarray) -> dict[str, float]:
-    truth = judge.truth
-    together = truth["aorta_true_lumen"] | np.logical_or.reduce([truth[name] for name in BRANCHES])
-    labelled = together | truth["aorta"] | truth["celiac_trunk"] | truth["superior_mesenteric_artery"]
-    near = dilated(labelled, 5.0, judge.volume.spacing_mm)
-    figures = {f"recall of {name.replace('_', ' ')}": float(vessel[truth[name]].mean()) for name in ("aorta_true_lumen", *BRANCHES)}
-    figures["recall of the four together"] = float(vessel[together].mean())
-    figures["T12 called vessel"] = float(vessel[truth["vertebrae_T12"]].mean())
-    figures["precision within 5 mm of labels"] = float(labelled[vessel & near].mean()) if (vessel & near).any() else 0.0
-    return figures
+def _plain(vessel: np.ndarray) -> Segmentation:
+    mask, none = vessel.astype(np.uint8), np.zeros(vessel.shape, np.uint8)
+    return Segmentation(mask, none, none, none)
 
 
-Results = dict[str, dict[str, dict[str, list[float]]]]  # group, measure, method
+def versions(model: str | None) -> dict[str, str]:
+    """What each method's figures are signed with."""
+    rules = {"threshold": settings_sha256(ThresholdSettings()), "subtraction": settings_sha256(SubtractionSettings())}
+    signed = {"network": open_model(model).sha256, **rules, SIMPLE: "1", SIMPLE_PAIR: "1"}
+    return {method: version[:12] for method, version in signed.items()}
 
 
-def run(judges: Iterator[Judge], methods: tuple[str, ...], model: str | None, results: Results) -> None:
-    """Measure every method on every judge, into `results`."""
-    for judge in judges:
-        for method in methods:
-            began = time.monotonic()
-            found = segment(method, judge, model)
-            if found is None:
-                continue
+class Record:
+    """Rows kept in a JSON file, written after each."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows = {row.key: row for row in map(lambda row: Row(**row), json.loads(path.read_text()))} if path.exists() else {}
+
+    def has(self, group: str, case: str, method: str, version: str) -> bool:
+        """Whether today's version has its figures."""
+        row = self.rows.get((group, case, method))
+        return row is not None and row.version == version
+
+    def of(self, signed: dict[str, str]) -> list[Row]:
+        """Rows of these versions."""
+        return [row for row in self.rows.values() if row.version == signed.get(row.method)]
+
+    def add(self, row: Row) -> None:
+        """Keep a row in the place of an older one."""
+        self.rows[row.key] = row
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        part = self.path.with_suffix(".part")
+        part.write_text(json.dumps([asdict(row) for row in self.rows.values()], indent=1))
+        part.replace(self.path)
+
+
+def run(judge: Judge, methods: list[str], model: str | None, signed: dict[str, str], record: Record) -> None:
+    """Measure the methods on a judge; what is there already is not made again."""
+    for method in methods:
+        if record.has(judge.group, judge.name, method, signed[method]):
+            continue
+        began = time.monotonic()
+        found = segment(method, judge, model)
+        if found is not None:
             seconds = time.monotonic() - began
-            for name, value in {**measure(judge, found), "seconds": seconds}.items():
-                results.setdefault(judge.group, {}).setdefault(name, {}).setdefault(method, []).append(value)
+            record.add(Row(judge.group, judge.name, method, signed[method], {**measure(judge, found), "seconds": seconds}))
             print(f"{judge.group}, {judge.name}, {method}: {seconds:.0f} s", flush=True)
-
-
-def table(results: Results, methods: tuple[str, ...]) -> list[str]:
-    """Markdown: mean over cases, and the worst of them."""
-    lines = []
-    for group, measures in results.items():
-        count = max(len(values) for by in measures.values() for values in by.values())
-        lines += ["", f"## {group[0].upper()}{group[1:]} ({count})", ""]
-        lines += ["| measure | " + " | ".join(methods) + " |", "|---" * (len(methods) + 1) + "|"]
-        for name, by_method in measures.items():
-            cells = [_cell(by_method.get(method, [])) for method in methods]
-            lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return lines
-
-
-def _cell(values: list[float]) -> str:
-    if not values:
-        return "–"
-    mean = f"{np.mean(values):.3f}"
-    return mean if len(values) == 1 else f"{mean} ({min(values):.3f} to {max(values):.3f})"
 
 
 def curve(record: dict[str, Any]) -> list[str]:
@@ -178,41 +124,96 @@ HEADER = """# Accuracy
 
 **Checked on phantoms and small real crops; research use; not a medical device.** Written by `benchmarks/accuracy.py`.
 
-Phantoms are our own: a model does better on them than on patients. The miniature style was kept out of training, as a warning
-sign. The thoracic CTA is real and was never trained on; its labels are another model's output. Each figure is the mean over
-cases, with the range in brackets. The three methods saw the same scans.
+Phantoms are our own: a model does better on them than on patients. The miniature style was kept out of training, as a warning sign. The
+thoracic CTA is real and was never trained on; its labels are another model's output. Each figure is the mean over cases, its 95 %
+interval from five cases on, and the range in brackets. All methods saw the same scans. Few cases, for two CPU cores need minutes for
+each: `make accuracy` is the whole table (20 phantoms at full field), hours of work; it can be cut and taken up again.
+
+Paired phantoms: the patient moved between the scans by the length given, two thirds of a degree of turn for each millimetre, jaw and
+throat in proportion. The enhanced scan is the same at every motion, so methods that see it alone are measured at 0 mm only. The two
+plain rivals are what takes a line each: HU over 150 less bone over 500 HU grown by two voxels, and the difference of the two scans over
+100 HU as they lie.
+
+How the network is joined with the threshold method (a veto at a tenth, the network's edge) was chosen on two phantoms that are not
+among these; that the threshold method is not believed where it means another lumen, on the first three heads that judged, which were
+then replaced by heads nobody had seen. The threshold rules themselves were chosen while looking at the thoracic CTA, so their figures
+on it are optimistic, and on heads from 5,000,000 on, which are not among these.
+
+How large an island of vessel in bone may be, and from what size the network is believed inside the threshold method's bone, was chosen
+on five phantoms of seeds 5,000,000 to 5,000,003, which are not among these.
+
+Where it fails: thin arteries beside bone, and veins, which are hardly told from arteries. Hybrid heads have the skull of a plastic
+phantom: uniform, as bright as a lumen, and half of it taken for one. So much lumen that the threshold method does not know is called
+none, so a hybrid head and an unenhanced plastic one come out unenhanced, the first wrongly. That rule was made because of these two
+groups. Real bone is not uniform; plastic was kept out of training because learning it harms on real heads. Against subtraction of a twin
+scan the network is behind on phantoms: registration takes most of the motion back. Seconds were taken beside other work.
+
+What a GPU hour would add was not measured, for none could be had. On one core of an Intel Xeon with AMX a step of two 64³ patches takes
+0.6 s; the recipe goes on from any checkpoint: `gilbreth train --out DIR --resume`.
 """
 
 
 def main() -> None:
     """Run and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--phantoms", type=int, default=20)
+    parser.add_argument("--phantoms", type=int, default=20, help="own phantoms at full field, and miniatures")
+    parser.add_argument("--few", type=int, default=3, help="cases of the groups of heads")
+    parser.add_argument("--spacing-mm", type=float, default=None, help="voxel size of the full field; 512 x 512 x 600 by default")
+    parser.add_argument("--quick", action="store_true", help="heads at 0.7 mm instead of the full field, one case of the other groups")
+    parser.add_argument("--methods", nargs="*", default=list(ALL), choices=ALL)
+    parser.add_argument("--groups", nargs="*", default=list(GROUPS), choices=GROUPS)
     parser.add_argument("--model", default=None)
-    parser.add_argument("--quick", action="store_true", help="heads at 0.7 mm instead of the full field")
-    parser.add_argument("--only", nargs="*", default=None, help="phantoms, miniature, motion, thorax, unenhanced")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no case later than this")
+    parser.add_argument("--table", action="store_true", help="measure nothing")
+    parser.add_argument("--kept", type=Path, default=ROOT / "out" / "accuracy.json")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "accuracy.md")
     chosen = parser.parse_args()
-    wanted = set(chosen.only or ("phantoms", "miniature", "motion", "thorax", "unenhanced"))
-    preset, spacing = ("head", 0.7) if chosen.quick else ("head-neck", None)
-    results: Results = {}
-    single = ("network", "threshold")
-    methods = (*single, "subtraction")
-    if "thorax" in wanted:
-        run(real_thorax(), single, chosen.model, results)
-    if "miniature" in wanted:
-        run(phantoms(chosen.phantoms, preset="small", group=MINIATURE, spacing_mm=None), single, chosen.model, results)
-    if "phantoms" in wanted:
-        group = f"unseen own phantoms ({preset})"
-        run(phantoms(chosen.phantoms, preset=preset, group=group, spacing_mm=spacing), single, chosen.model, results)
-    if "unenhanced" in wanted:
-        run(unenhanced_phantoms(1 if chosen.quick else 3), single, chosen.model, results)
-    for motion_mm in (0.0, 0.5, 1.0, 3.0) if "motion" in wanted else ():
-        group, count = f"paired phantoms, {motion_mm} mm motion", 1 if chosen.quick else 3
-        run(phantoms(count, preset="head", group=group, spacing_mm=0.7, motion_mm=motion_mm), methods, chosen.model, results)
-    record = getattr(open_model(chosen.model), "record", {})
-    chosen.out.write_text("\n".join([HEADER, *table(results, methods), *curve(record), ""]))
-    chosen.out.with_suffix(".json").write_text(json.dumps(results, indent=1))
+    record, signed, end = Record(chosen.kept), versions(chosen.model), time.monotonic() + 60 * chosen.minutes
+    for part in [] if chosen.table else chosen.groups:
+        for judges, methods in _judges(part, chosen, record, signed):
+            for judge in judges:
+                if time.monotonic() > end:
+                    raise SystemExit(f"the time is up; the same command goes on from {chosen.kept}")
+                run(judge, methods, chosen.model, signed, record)
+    training = getattr(open_model(chosen.model), "record", {})
+    chosen.out.write_text("\n".join([HEADER, *table(record.of(signed), ALL), *curve(training), ""]))
+
+
+def _judges(part: str, chosen: argparse.Namespace, record: Record, signed: dict[str, str]) -> Iterator[tuple[Iterator[Judge], list[str]]]:
+    """Judges of a group that want measuring, and the methods for them."""
+    single, pair = ([method for method in methods if method in chosen.methods] for methods in (SINGLE, ALL))
+    few = 1 if chosen.quick else chosen.few
+
+    def wanted(group: str, methods: list[str]) -> Wanted:
+        return lambda case: not all(record.has(group, case, method, signed[method]) for method in methods)
+
+    def heads(group: str, methods: list[str], **options: Any) -> Iterator[Judge]:
+        return phantoms(few, preset="head", group=group, spacing_mm=0.7, wanted=wanted(group, methods), **options)
+
+    if part == "thorax":
+        yield real_thorax(), single
+    elif part == "hybrid":
+        yield hybrid_heads(2 * few, wanted=wanted(HYBRID, single)), single
+    elif part == "phantoms":
+        yield _field(chosen, partial(wanted, methods=single)), single
+    elif part == "diseased":
+        yield heads("diseased heads (stenosis 99 %, plaque, stent, metal teeth)", single, lesions=DISEASE, metal=True), single
+    elif part == "motion":
+        for motion_mm in MOTION_MM:  # the enhanced scan is the same at each: what sees it alone is measured once
+            methods = [method for method in pair if method not in SINGLE or motion_mm == 0]
+            yield heads(f"paired phantoms, {motion_mm} mm motion", methods, motion_mm=motion_mm), methods
+    elif part == "unenhanced":
+        yield unenhanced_phantoms(few, wanted=wanted(UNENHANCED, single)), single
+        yield unenhanced_scans(), single
+    elif part == "miniature":
+        yield phantoms(chosen.phantoms, preset="small", group=MINIATURE, wanted=wanted(MINIATURE, single)), single
+
+
+def _field(chosen: argparse.Namespace, wanted: Callable[[str], Wanted]) -> Iterator[Judge]:
+    """Own phantoms: the full field, or heads for a first look."""
+    preset, spacing = ("head", 0.7) if chosen.quick else ("head-neck", chosen.spacing_mm)
+    group = f"unseen own phantoms ({preset}, {'full size' if spacing is None else f'{spacing} mm'})"
+    return phantoms(chosen.phantoms, preset=preset, group=group, spacing_mm=spacing, wanted=wanted(group))
 
 
 if __name__ == "__main__":

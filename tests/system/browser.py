@@ -40,7 +40,7 @@ def serving(home: Path) -> Iterator[str]:
     log = (home / "server.log").open("w")
     server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, env=os.environ.copy())
     try:
-        _wait(f"http://127.0.0.1:{port}/_stcore/health", server)
+        wait_until_up(f"http://127.0.0.1:{port}/_stcore/health", server)
         yield f"http://127.0.0.1:{port}"
     finally:
         if server.poll() is None:
@@ -49,7 +49,7 @@ def serving(home: Path) -> Iterator[str]:
         log.close()
 
 
-def _wait(address: str, server: "subprocess.Popen[bytes]") -> None:
+def wait_until_up(address: str, server: "subprocess.Popen[bytes]") -> None:
     until = time.monotonic() + 60
     while time.monotonic() < until:
         if server.poll() is not None:

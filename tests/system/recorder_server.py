@@ -40,7 +40,7 @@ def write_forever(pipe, *, url, anchor, tasks, clients, run, seconds=None, kinds
             place += 1
             began = time.monotonic()
             try:
-                with transaction(engine, actor=actor) as db_session:
+                with transaction(engine, actor=actor, quick=True) as db_session:
                     events = [NewEvent(kind="input", input=kind, count=1, key=f"{key}-{kind}") for kind in kinds]
                     append_events(db_session, task_id=task_id, events=events, actor=actor, now=read_clock())
             except Exception as error:
@@ -57,29 +57,37 @@ def write_forever(pipe, *, url, anchor, tasks, clients, run, seconds=None, kinds
         thread.join()
 
 
-def write_until_full(pipe, *, url, anchor, task_id, actor, extra_bytes, run):
-    """Write with room for some bytes more; when it is used up, say so, make room and write once more."""
+def write_until_full(pipe, *, url, anchor, tasks, extra_bytes, run, clients=4):
+    """Write with room for some bytes more; when it is used up, every client says so; make room and write once more."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     engine = open_engine(url, anchor=anchor)
     path = url.removeprefix("sqlite:///")
     largest = max(os.path.getsize(name) for name in (path, f"{path}-wal") if os.path.exists(name))
     resource.setrlimit(resource.RLIMIT_FSIZE, (largest + extra_bytes, resource.RLIM_INFINITY))
 
-    def write(place):
-        with transaction(engine, actor=actor) as db_session:
-            event = NewEvent(kind="note", reason="x" * 300, key=f"full{run}-{place}")
+    def write(key, number):
+        task_id, actor = tasks[number % len(tasks)]
+        with transaction(engine, actor=actor, quick=True) as db_session:
+            event = NewEvent(kind="note", reason="x" * 300, key=key)
             append_events(db_session, task_id=task_id, events=[event], actor=actor, now=read_clock())
-        os.write(pipe, f"full{run}-{place} 0\n".encode())
+        os.write(pipe, f"{key} 0\n".encode())
 
-    place = 0
-    try:
-        while place < 400:
-            write(place)
-            place += 1
-    except DatabaseFull:
-        os.write(pipe, b"FULL\n")
+    def client(number):
+        try:
+            for place in range(100):
+                write(f"full{run}-{number}-{place}", number)
+        except DatabaseFull:
+            os.write(pipe, b"FULL\n")
+        except Exception as error:
+            os.write(pipe, f"ERROR {type(error).__name__} {error}".replace("\n", " ").encode() + b"\n")
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    write(place + 1000)
+    write(f"full{run}-again", 0)
     os.write(pipe, b"RECOVERED\n")
 
 

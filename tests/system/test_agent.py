@@ -129,6 +129,49 @@ def test_a_thousand_clicks_are_counted_sent_and_stored_exactly(tmp_path: Path, s
     assert not list(folder.iterdir())
 
 
+def window_of(environment: dict[str, str], title: str) -> str:
+    """Wait for a window by its title, give it the keyboard, and move it out of the way."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        found = subprocess.run(["xdotool", "search", "--name", title], env=environment, capture_output=True, text=True, timeout=30)
+        if found.stdout.split():
+            number = found.stdout.split()[-1]
+            do(environment, "windowmove", number, "20", "420", "windowfocus", number)
+            time.sleep(0.5)
+            return number
+        time.sleep(0.3)
+    raise AssertionError(f"no window {title!r}")
+
+
+def test_its_window_pauses_shows_the_record_and_deletes_it_before_anything_is_sent(tmp_path: Path, screen: dict[str, str]) -> None:
+    pytest.importorskip("tkinter")
+    home, folder = tmp_path / "home", tmp_path / "records"
+    running_study(home, cases=1).close()
+    task_id, token = open_and_token(home)
+    command = [sys.executable, "-m", "study.cli", "agent", "--task", token, "--json", "--application", "Workstation"]
+    options = ["--server", "http://127.0.0.1:9", "--folder", str(folder)]
+    process = subprocess.Popen([*command, *options], env=screen, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    window_of(screen, "^Gilbreth$")
+    do(screen, "mousemove", "100", "200", "click", "--repeat", "7", "--delay", "30", "1")
+    wait_for_count(folder, "click", 7)
+    window_of(screen, "^Gilbreth$")
+    do(screen, "key", "F9")  # pause: what follows is not counted
+    time.sleep(1)
+    do(screen, "mousemove", "100", "200", "click", "--repeat", "5", "--delay", "30", "1")
+    time.sleep(1)
+    window_of(screen, "^Gilbreth$")
+    do(screen, "key", "Escape")
+    window_of(screen, "this record")
+    assert len(list(folder.iterdir())) == 1
+    do(screen, "key", "Delete")
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    answer = json.loads(output)
+    assert (answer["state"], answer["counts"]["click"]) == ("deleted", 7)
+    assert not list(folder.iterdir())
+    assert stored(home, task_id) == {}
+
+
 def test_without_a_server_the_record_waits_and_is_sent_later_once(tmp_path: Path, screen: dict[str, str]) -> None:
     home, folder = tmp_path / "home", tmp_path / "records"
     running_study(home, cases=1).close()

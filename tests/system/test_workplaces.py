@@ -8,12 +8,15 @@ import pytest
 from sqlmodel import select
 
 from db import frames
-from db.engine import snapshot
-from db.tables import Event, Study, Task
+from db.audit import Actor
+from db.base import utc_now
+from db.engine import snapshot, transaction
+from db.tables import Deviation, Event, Study, Task
+from study.accounts import create_account, grant_role
 from study.home import Home, open_home
 from tests.system.browser import chromium, serving, settle, sign_in
 from tests.system.conftest import PASSWORD
-from tests.system.workplaces import reconstruction, running_study
+from tests.system.workplaces import hand_in, reconstruction, running_study
 
 pytestmark = [pytest.mark.system, pytest.mark.browser, pytest.mark.timeout(600)]
 HIDE = """hidden => { Object.defineProperty(document, 'hidden', {configurable: true, get: () => hidden});
@@ -110,6 +113,7 @@ def test_clicks_drags_keys_pauses_and_hidden_tabs_are_counted_as_they_were_done(
         page.evaluate(HIDE, False)
         for _ in range(3):
             heading.click()
+        hand_in(home, task_id=task.id)
         page.locator(".strip .finish").click()
         wait_for_state(home, task.id, "finished")
     found = counts(home, task.id)
@@ -140,6 +144,7 @@ def test_a_reload_and_a_closed_tab_lose_no_click(home: Path) -> None:
         settle(other)
         other.get_by_role("heading").first.click()
         other.wait_for_timeout(4000)
+        hand_in(home, task_id=task.id)
         other.locator(".strip .finish").click()
         wait_for_state(home, task.id, "finished")
     assert counts(home, task.id).get("click", 0) == 4
@@ -158,6 +163,7 @@ def test_a_cut_network_keeps_the_events_and_sends_them_later(home: Path) -> None
         page.locator(".strip .light.offline").wait_for(timeout=15_000)
         context.unroute("**/record")
         page.locator(".strip .light.open").wait_for(timeout=15_000)
+        hand_in(home, task_id=task.id)
         page.locator(".strip .finish").click()
         wait_for_state(home, task.id, "finished")
     assert counts(home, task.id).get("click", 0) == 4
@@ -180,6 +186,115 @@ def test_a_second_tab_only_shows_the_task(home: Path) -> None:
         page.close(run_before_unload=True)
         other.locator(".strip .light.open").wait_for(timeout=90_000)  # the first tab is gone: this one goes on
         other.get_by_role("heading").first.click()
+        hand_in(home, task_id=last_task(home).id)
         other.locator(".strip .finish").click()
         wait_for_state(home, last_task(home).id, "finished")
         assert counts(home, last_task(home).id).get("click", 0) == 1
+
+
+def test_a_finish_before_the_pictures_is_refused_and_recording_goes_on(home: Path) -> None:
+    with serving(home) as address, chromium() as context:
+        page = context.new_page()
+        sign_in(page, address, name="tess", password=PASSWORD)
+        consent(page)
+        open_case(page)
+        task = last_task(home)
+        page.get_by_role("heading").first.click()
+        page.locator(".strip .finish").click()
+        page.locator(".strip .note").get_by_text("hand them in").wait_for(timeout=15_000)
+        page.get_by_role("heading").first.click()
+        assert last_task(home).state == "open"
+        hand_in(home, task_id=task.id)
+        page.locator(".strip .finish").click()
+        wait_for_state(home, task.id, "finished")
+    assert counts(home, task.id).get("click", 0) == 2
+
+
+def test_a_wrong_case_goes_back_to_the_worklist_with_a_reason(home: Path) -> None:
+    with serving(home) as address, chromium() as context:
+        page = context.new_page()
+        sign_in(page, address, name="tess", password=PASSWORD)
+        consent(page)
+        open_case(page)
+        task = last_task(home)
+        page.locator(".strip .more").click()
+        page.locator(".strip .way").select_option("undo")
+        page.locator(".strip .why").select_option("opened the wrong case")
+        page.locator(".strip .sure").click()
+        wait_for_state(home, task.id, "undone")
+        page.get_by_text("The case is back in your worklist").wait_for(timeout=30_000)
+        assert page.locator(".strip").count() == 0
+        settle(page)
+        open_case(page)
+        assert last_task(home).id != task.id
+
+
+def test_two_tasks_of_one_person_never_run_at_once(home: Path) -> None:
+    with serving(home) as address, chromium() as context:
+        page = context.new_page()
+        sign_in(page, address, name="tess", password=PASSWORD)
+        consent(page)
+        open_case(page)
+        first = last_task(home)
+        page.locator(".strip .pause").click()
+        wait_for_state(home, first.id, "paused")
+        page.get_by_role("link", name="Worklist").click()
+        page.get_by_role("heading", name="Worklist").wait_for(timeout=30_000)
+        settle(page)
+        open_case(page)
+        second = last_task(home)
+        page.get_by_role("link", name="Worklist").click()
+        page.get_by_role("heading", name="Worklist").wait_for(timeout=30_000)
+        settle(page)
+        page.locator(f".st-key-open-{first.id} button").click()
+        page.locator(".strip .light.paused").wait_for(timeout=30_000)
+        page.locator(".strip .pause").click()
+        page.locator(".strip .note").get_by_text("another task of yours is running").wait_for(timeout=30_000)
+        page.locator(".strip .light.paused").wait_for(timeout=30_000)
+        wait_for_state(home, first.id, "paused")
+        wait_for_state(home, second.id, "open")
+
+
+def test_a_task_is_handed_over_between_shifts_and_nobody_is_timed_in_between(home: Path) -> None:
+    place = open_home(home)
+    with transaction(place.engine) as db_session:
+        tom = create_account(db_session, name="tom", password=PASSWORD, display_name="Tom", now=utc_now())
+        grant_role(db_session, account=tom, role="technologist", actor=Actor(), now=utc_now())
+    place.close()
+    with serving(home) as address, chromium() as context:
+        page = context.new_page()
+        sign_in(page, address, name="tess", password=PASSWORD)
+        consent(page)
+        open_case(page)
+        task = last_task(home)
+        for _ in range(2):
+            page.get_by_role("heading").first.click()
+        page.locator(".strip .more").click()
+        page.locator(".strip .way").select_option("hand_over")
+        page.locator(".strip .why").select_option(label="Tom")
+        page.locator(".strip .sure").click()
+        page.get_by_text("Handed over").wait_for(timeout=30_000)
+        began = time.perf_counter()
+        assert page.locator(".strip").count() == 0
+        settle(page)
+        assert page.get_by_text("1 open").count() == 0
+        page.goto(f"{address}/signout")
+        sign_in(page, address, name="tom", password=PASSWORD)
+        consent(page)
+        page.locator(".strip .light.paused").wait_for(timeout=30_000)
+        page.wait_for_timeout(1500)
+        page.locator(".strip .pause").click()
+        rested = time.perf_counter() - began
+        for _ in range(3):
+            page.get_by_role("heading").first.click()
+        hand_in(home, task_id=task.id, name="tom")
+        page.locator(".strip .finish").click()
+        wait_for_state(home, task.id, "finished")
+    assert counts(home, task.id).get("click", 0) == 5
+    place = open_home(home)
+    with snapshot(place.engine) as db_session:
+        assert db_session.exec(select(Deviation.kind).where(Deviation.kind == "hand_over")).all() == ["hand_over"]
+        assert db_session.get_one(Task, task.id).technologist_id == tom.id
+        log = frames.task_details(db_session, study_id=task.study_id).set_index("task").loc[task.id]
+    place.close()
+    assert log["pause_seconds"] == pytest.approx(rested, abs=1.0)

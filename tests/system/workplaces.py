@@ -20,7 +20,7 @@ from tests.system.conftest import PASSWORD
 PEOPLE = {"tess": "technologist", "rita": "reader", "rob": "reader", "ines": "investigator"}
 
 
-def running_study(folder: Path, *, cases: int) -> Home:
+def running_study(folder: Path, *, cases: int, protocol: str | Path = "head_neck_cta") -> Home:
     """A paired study in state *active* with `cases` cases drawn for the technologist `tess`."""
     place = open_home(folder)
     now = utc_now()
@@ -32,7 +32,7 @@ def running_study(folder: Path, *, cases: int) -> Home:
         ines = find_account(db_session, name="ines")
         actor = Actor("ines", "investigator", ines.id)
         get_site(db_session, code="S1")
-        study = create_study(db_session, protocol=load_protocol("head_neck_cta"), actor=actor, now=now)
+        study = create_study(db_session, protocol=load_protocol(protocol), actor=actor, now=now)
         key = make_key(folder / "keys" / "allocation.key")
         seal_list(db_session, study=study, key=key, now=now, seed=1)
         activate_study(db_session, study=study, actor=actor, now=now)
@@ -62,6 +62,22 @@ def reconstruction(folder: Path, case: str) -> Path:
     }  # fmt: skip
     (out / "case.json").write_text(json.dumps(record))
     return out
+
+
+def hand_in(folder: Path, *, task_id: str, name: str = "tess") -> None:
+    """Store pictures for a task, as an upload would; its case must have a made reconstruction to take them from."""
+    from db.engine import snapshot
+    from db.tables import Case, Task
+    from study import workplace
+    from study.image_sets import frames_of_reconstruction
+
+    place = open_home(folder)
+    with snapshot(place.engine) as db_session:
+        number = db_session.get_one(Case, db_session.get_one(Task, task_id).case_id).number
+        actor = Actor(name, "technologist", find_account(db_session, name=name).id)
+    frames = frames_of_reconstruction(folder / "reconstructions" / number)
+    workplace.store_upload(place.engine, actor=actor, task_id=task_id, frames=frames, images=place.images)
+    place.close()
 
 
 def pictures_of_both_arms(folder: Path) -> dict[str, str]:
