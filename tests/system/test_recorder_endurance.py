@@ -98,7 +98,7 @@ class Driver:
     def open(self, task_id: str) -> Any:
         page = self.context.new_page()
         page.goto(f"{self.address}/?task={task_id}")
-        page.locator(".strip .light.open, .strip .light.read_only").wait_for(timeout=20_000)
+        page.locator(".strip .light:is(.open, .paused, .read_only)").wait_for(timeout=20_000)  # a leftover may pause it at once
         return page
 
     def tied(self, page: Any, before: int) -> None:

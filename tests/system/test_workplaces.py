@@ -102,9 +102,10 @@ def test_clicks_drags_keys_pauses_and_hidden_tabs_are_counted_as_they_were_done(
         page.wait_for_timeout(1500)
         page.locator(".strip .pause").click()
         paused = time.perf_counter() - began
-        page.mouse.move(500, 400)
+        box = heading.bounding_box()  # in the middle of the page lie the pictures or the steps, as the arm was drawn
+        page.mouse.move(box["x"] + 200, box["y"] + 20)
         page.mouse.down()
-        page.mouse.move(620, 430, steps=5)
+        page.mouse.move(box["x"] + 320, box["y"] + 30, steps=5)
         page.mouse.up()
         heading.click()
         page.keyboard.press("a")
