@@ -83,6 +83,7 @@ def main() -> None:
         folder = (chosen.folder or Path(passing)).absolute()
         folder.mkdir(parents=True, exist_ok=True)
         prepare(folder, chosen.cases, tuple(chosen.shape))
+        run(folder, workers=len(CORES[:2]), engine=chosen.engine)  # the kernels may have to be compiled
         times: dict[int, list[dict[str, float]]] = {1: [], 2: []}
         for _ in range(chosen.rounds):
             for workers, found in times.items():

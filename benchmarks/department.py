@@ -137,7 +137,7 @@ def _draw(rng: np.random.Generator, minutes: np.ndarray, start: datetime, live: 
         "clicks": np.where(ai, 4, rng.negative_binomial(20, 20 / 136, n)).tolist(), "who": rng.integers(0, TECHNOLOGISTS, n).tolist(),
         "scanner": rng.integers(0, 3, n).tolist(), "feature": np.where(rng.random(n) < 0.15, rng.integers(0, 5, n), -1).tolist(),
         "ctdi": rng.normal(18, 3, n).clip(5).tolist(), "dlp": rng.normal(620, 90, n).clip(150).tolist(),
-        "read": (rng.random(n) < 0.03).tolist(), "passes": (rng.random((n, 2)) < 0.93).tolist(),
+        "read": (rng.random(n) < 0.05).tolist(), "passes": (rng.random((n, 2)) < 0.93).tolist(),
         "lost": (rng.random(n) < 0.01).tolist(),
     }  # fmt: skip
 

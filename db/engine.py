@@ -22,6 +22,7 @@ from db.errors import DatabaseUnreachable
 from db.writers import Writers, written
 
 BUSY_SECONDS = 60.0
+CACHE_KIB = 32 * 1024  # of a connection, filled as needed; 2 MiB by default, with which filling a large table reads each index page again
 
 
 def sqlite_url(path: Path) -> str:
@@ -81,6 +82,7 @@ def _sqlite_engine(address: Any, *, pool_size: int) -> Engine:
         if not in_memory:
             connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

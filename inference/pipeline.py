@@ -12,7 +12,7 @@ import numpy as np
 
 from inference.beside import Beside
 from inference.bone_removal import remove_bone
-from inference.checks import judge, lumen_findings
+from inference.checks import in_order, judge, lumen_findings
 from inference.errors import InferenceError, RejectedScan
 from inference.pictures.image_sets import more_mips, rotating_mips, rotating_vr, vr_with_bone
 from inference.pictures.marks import marked_findings
@@ -104,14 +104,17 @@ def reconstruct(
         findings += checking()
     segmentation = _refine(segmentation, scan, watch, findings, CLEANING)
     with Beside() as beside:
-        drawing = beside.start(_draw, scan, segmentation, recipe, watch, findings)
+        removing = beside.start(_without_bone, scan, segmentation, watch)
+        drawing = beside.start(_pictures, scan, segmentation, removing, recipe, watch, late := list[Finding]())
         segmentation = _refine(segmentation, scan, watch, findings, NAMING)
         centrelines = _centrelines(segmentation, scan, watch, findings)
         lumens = _lumens(segmentation, scan, centrelines, settings or QcSettings(), watch, findings)
-        bone_removed, pictures, pixel_mm = drawing()
-    with watch.stage("judge"):
-        options: dict[str, Any] = {"centrelines": centrelines, "settings": settings, "lumens": lumens}
-        verdict = judge(scan, segmentation, bone_removed, also=tuple(findings), **options)
+        bone_removed = removing()
+        with watch.stage("judge"):
+            options: dict[str, Any] = {"centrelines": centrelines, "settings": settings, "lumens": lumens}
+            verdict = judge(scan, segmentation, bone_removed, also=tuple(findings), **options)
+        pictures, pixel_mm = drawing()
+    verdict = in_order((*late, *verdict.findings))
     if pictures:
         drawn = (pictures, bone_removed, segmentation.arteries, verdict.findings)
         pictures |= _attempt(watch, "mark findings", [], {}, marked_findings, *drawn)
@@ -216,14 +219,11 @@ def _refine(
     return segmentation
 
 
-def _draw(
-    volume: Volume, segmentation: Segmentation, recipe: str, watch: Stopwatch, findings: list[Finding]
-) -> tuple[Volume, dict[str, Picture], float]:
-    """The scan without bone and its pictures, for which no artery needs a name."""
+def _without_bone(volume: Volume, segmentation: Segmentation, watch: Stopwatch) -> Volume:
+    """The scan without bone, for which no artery needs a name."""
     with watch.stage("remove bone"):
         noise = float(segmentation.notes.get("noise_hu") or noise_of(volume))
-        bone_removed = remove_bone(volume, segmentation.vessel, segmentation.bone, noise_hu=noise)
-    return bone_removed, *_pictures(volume, segmentation, bone_removed, recipe, watch, findings)
+        return remove_bone(volume, segmentation.vessel, segmentation.bone, noise_hu=noise)
 
 
 def _centrelines(segmentation: Segmentation, volume: Volume, watch: Stopwatch, findings: list[Finding]) -> dict[str, Any]:
@@ -245,10 +245,11 @@ def _lumens(
 
 
 def _pictures(
-    volume: Volume, segmentation: Segmentation, bone_removed: Volume, recipe: str, watch: Stopwatch, findings: list[Finding]
+    volume: Volume, segmentation: Segmentation, removed: Callable[[], Volume], recipe: str, watch: Stopwatch, findings: list[Finding]
 ) -> tuple[dict[str, Picture], float]:
     if recipe == "masks":
         return {}, 1.0
+    bone_removed = removed()
     lumen_hu = float(segmentation.notes.get("lumen_hu") or 0.0)
     with watch.stage("MIP"):
         pictures, pixel_mm = rotating_mips(bone_removed, lumen_hu=lumen_hu)

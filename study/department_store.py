@@ -58,6 +58,7 @@ class Store:
         self.events_read = 0
         self.saved = ("", 0.0)
         self.worker: threading.Thread | None = None
+        self.waited_for: threading.Thread | None = None
         self.watch: threading.Timer | None = None
 
     def look(self) -> Department:
@@ -75,7 +76,10 @@ class Store:
         if heads.event <= SMALL:
             return self.refresh()
         if self.made is None or self.seen != heads:
-            self._read_on().join(PATIENCE_SECONDS)
+            worker = self._read_on()
+            if worker is not self.waited_for:  # once for each reading: a page looks several times
+                self.waited_for = worker
+                worker.join(PATIENCE_SECONDS)
         if self.made is None:
             raise NotYetRead(self.events_read, heads.event)
         self._watch_later()
@@ -153,6 +157,13 @@ class Store:
     def _deep_look(self) -> None:
         """Outside any page: walk all events now and then, start afresh if one was changed from outside, keep the rest."""
         self.watch = None
+        try:
+            self._walk()
+        except RuntimeError:
+            if threading.main_thread().is_alive():  # else the program is ending, and starts no thread any more
+                raise
+
+    def _walk(self) -> None:
         with snapshot(self.engine) as db_session:
             with self.lock:
                 self.parts = parts = self.parts or (self.kept.parts(db_session) if self.kept else None)

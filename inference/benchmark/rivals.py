@@ -17,7 +17,7 @@ def read_simpleitk(folder: Path) -> Any:
 
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
-    return sitk.GetArrayViewFromImage(reader.Execute()).sum(dtype=np.int64)
+    return reader.Execute()
 
 
 def resample_simpleitk(volume: Volume, spacing_mm: float) -> Any:

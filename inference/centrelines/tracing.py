@@ -27,9 +27,11 @@ SHORTEST_PIECE_MM = 4.0
 STUMP_SHARE = 0.15
 """A piece at an artery's origin that is this short against its longest is a crumb of a neighbour, not its trunk."""
 
-NEARBY_MM = 3.0
+NEARBY_MM, NEARBY_SHARE = 3.0, 0.6
+"""A place counts as deep against the deepest within so many millimetres, or this share of the deepest of all, as in an aorta. [mm]"""
+
 AXIS_COST = 9.0
-"""A voxel belongs to the axis where its depth is at least 0.58 of the deepest within 3 mm (0.58⁻⁴ = 9)."""
+"""A voxel belongs to the axis where its depth is at least 0.58 of the deepest nearby (0.58⁻⁴ = 9)."""
 
 WIDEST_GAP_MM = 60.0
 """Two pieces of an artery further apart are not joined to one line."""
@@ -61,6 +63,18 @@ HEADING_FROM_TO_MM, HEADING_FROM_TO_RADII = (1.0, 5.0), (0.5, 3.0)
 SHORT_RUN = 0.25
 """A run to the parent's centreline may leave the branch's heading by this much for every millimetre that it saves."""
 
+INSIDE_RADII, INSIDE_SHARE = 3.0, 0.15
+"""What of a branch's beginning lies inside its parent does not count, up to this many of its radii and this share of its length."""
+
+FORKS = {2: (3, 5), 5: (7, 9), 6: (8, 10), 7: (14, 16), 8: (15, 17), 13: (18, 19)}
+"""Arteries that end in two, and the two."""
+
+FORK_MM = 10.0
+"""The two leave within so much of each other. [mm]"""
+
+SHORT_MM = 8.0
+"""A line shorter than this has no heading of its own and takes the nearest way to its parent. [mm]"""
+
 JOINS = {11: 13, 12: 13, 20: 17, 21: 18, 22: 19}
 """Labels of arteries that end in another, and its label."""
 
@@ -81,7 +95,8 @@ def _cost(lumen: Lumen) -> Array:
 
     The depth is taken against the deepest place nearby, so that a thin vessel costs no more than a wide one.
     """
-    size = [2 * int(NEARBY_MM / spacing) + 1 for spacing in lumen.geometry.spacing_mm]
+    reach = max(NEARBY_MM, NEARBY_SHARE * float(lumen.depth_mm.max()))
+    size = [2 * int(reach / spacing) + 1 for spacing in lumen.geometry.spacing_mm]
     nearby = ndimage.maximum_filter(lumen.depth_mm, size)
     return np.where(lumen.mask, (nearby / np.maximum(lumen.depth_mm, 1e-3)) ** 4, 0.0).astype(np.float32)
 
@@ -276,17 +291,33 @@ def _run_before(points: Array, radius: Array, parents: tuple[int, ...], traced: 
         line = traced.get(LABELS[parent])
         if line is None:
             continue
+        points, radius = _outside(points, radius, line)
         away = np.linalg.norm(line.points_mm - points[0], axis=1)
         reach = 2.0 * line.radius_mm + 1.0
         near = np.flatnonzero(away <= reach)
         if not len(near) or away.min() <= 0.5:
             return points, radius
         price = _beside_ray(line.points_mm[near], points, float(np.median(radius[:20]))) + SHORT_RUN * away[near]
+        if len(points) * float(np.linalg.norm(points[1] - points[0])) < SHORT_MM:
+            price = away[near]
         target = line.points_mm[near[price.argmin()]]
         gap, step = float(np.linalg.norm(target - points[0])), max(float(np.linalg.norm(points[1] - points[0])), 0.1)
         run = np.linspace(target, points[0], max(1, round(gap / step)), endpoint=False)
         return np.concatenate((run, points)), np.concatenate((np.full(len(run), radius[0]), radius))
     return points, radius
+
+
+def _outside(points: Array, radius: Array, parent: Centreline) -> tuple[Array, Array]:
+    """The line without what of its beginning lies inside its parent: between the two labels it bends to where they meet."""
+    arc = np.concatenate(([0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))))
+    most = min(INSIDE_RADII * float(np.median(radius[:20])), INSIDE_SHARE * float(arc[-1]))
+    early = points[: int(np.searchsorted(arc, most))]
+    if not len(early):
+        return points, radius
+    away, nearest = cKDTree(parent.points_mm).query(early)
+    inside = np.flatnonzero(np.asarray(away) < parent.radius_mm[np.asarray(nearest)])
+    first = min(int(inside[-1]) + 1, len(points) - 2) if len(inside) else 0
+    return points[first:], radius[first:]
 
 
 def _beside_ray(places: Array, points: Array, radius_mm: float) -> Array:
@@ -388,7 +419,27 @@ def trace(arteries: Array, volume: Volume, *, step_mm: float | None = None) -> d
         if pieces:
             points, radius = _from_parent(label, *_oriented(label, *_chain(pieces), traced), traced)
             traced[LABELS[label]] = Centreline(points, radius, LABELS[label])
-    return {name: _into_joined(line, traced) for name, line in traced.items()}
+    traced = {name: _into_joined(line, traced) for name, line in traced.items()}
+    return {name: _from_fork(line, traced) for name, line in traced.items()}
+
+
+def _from_fork(line: Centreline, traced: dict[str, Centreline]) -> Centreline:
+    """A line from where the other of two terminal branches leaves their parent, if that is a little before.
+
+    An artery that ends in two has one fork, but the label of the artery may go on for a few millimetres into one of them.
+    """
+    label = NUMBERS[line.name]
+    for parent, pair in FORKS.items():
+        trunk, other = traced.get(LABELS[parent]), traced.get(LABELS[pair[0] if label == pair[1] else pair[1]])
+        if label not in pair or trunk is None or other is None:
+            continue
+        here, there = (int(np.linalg.norm(trunk.points_mm - one.points_mm[0], axis=1).argmin()) for one in (line, other))
+        between = trunk.points_mm[there:here]
+        if len(between) < 2 or float(np.linalg.norm(np.diff(between, axis=0), axis=1).sum()) > FORK_MM:
+            continue
+        points, radius = np.concatenate((between, line.points_mm)), np.concatenate((trunk.radius_mm[there:here], line.radius_mm))
+        return Centreline(points, radius, line.name)
+    return line
 
 
 def _into_joined(line: Centreline, traced: dict[str, Centreline]) -> Centreline:

@@ -32,6 +32,9 @@ TURN_MM = 8.0
 STUMP_SHARE, STUMP_MM, STUMP_WIDTHS = 0.2, 4.0, 3.0
 """A way this short against the other, in millimetres, or in radii is a stump, a bristle or an aneurysm, however wide."""
 
+TWICE = 2.0
+"""Where both ways are that short for their width, as in an aorta, one that is this much longer than the other goes on."""
+
 
 def trunk_end(lumen: Lumen, cost: Array, source: End, *, goal: Array | None = None) -> End:
     """The voxel at the end of the trunk that begins at `source`.
@@ -108,6 +111,8 @@ def _goes_on(other: _Way, best: _Way, inside_mm: Array) -> bool:
     stump = {way: left[way] < max(short, STUMP_WIDTHS * float(way.depth_mm[place:].max())) for way in (other, best)}
     if stump[other] != stump[best]:
         return stump[best]
+    if stump[other] and max(left.values()) > TWICE * min(left.values()):
+        return left[other] > left[best]
     clear = float(best.depth_mm[place])
     window = min(WINDOW_MM, *(max(length - clear, 0.5) for length in left.values()))
     windows = (other.window(place, clear_mm=clear, window_mm=window), best.window(place, clear_mm=clear, window_mm=window))

@@ -15,7 +15,7 @@ from inference.volume import Volume
 if TYPE_CHECKING:
     from inference.centrelines.centreline import Centreline
 
-__all__ = ["judge", "lumen_findings"]
+__all__ = ["in_order", "judge", "lumen_findings"]
 
 
 def judge(
@@ -62,5 +62,10 @@ def judge(
     # the checks of the scan itself may have said the same already
     told = {(finding.code, finding.artery) for finding in also}
     findings = [*also, *(finding for finding in findings if (finding.code, finding.artery) not in told)]
+    return in_order(findings)
+
+
+def in_order(findings: Sequence[Finding]) -> Verdict:
+    """The verdict that findings make together, the gravest first and otherwise as they come."""
     order = {"reject": 0, "review": 1, "note": 2}
     return Verdict(tuple(sorted(findings, key=lambda finding: order[finding.severity])))

@@ -6,6 +6,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from inference.segmentation.distance import distance_map
 from inference.segmentation.packed import MOST_REACH, complement, grown, pack, reach_voxels, unpack
 
 BoolMask = npt.NDArray[np.bool_]
@@ -21,11 +22,7 @@ def distance_to(mask: BoolMask, spacing_mm: Spacing) -> npt.NDArray[np.float32]:
     >>> distance_to(np.array([[[True, False, False]]]), (1.0, 1.0, 2.0)).tolist()
     [[[0.0, 2.0, 4.0]]]
     """
-    import edt
-
-    if not mask.any():
-        return np.full(mask.shape, np.inf, np.float32)
-    return np.asarray(edt.edt(np.ascontiguousarray(~mask), anisotropy=spacing_mm, black_border=False, parallel=0), np.float32)
+    return distance_map(np.asarray(mask, bool), spacing_mm)
 
 
 def dilated(mask: BoolMask, radius_mm: float, spacing_mm: Spacing) -> BoolMask:

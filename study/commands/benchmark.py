@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from inference.benchmark import Growth, Timing
 
@@ -44,8 +44,8 @@ def benchmark(
     if quick:
         slices, size, repeats = 40, 64, 1
     many = _growing(slices) if not only or "growth" in only else ()
+    _tell_compilation()
     with progress("benchmark", total=len(stages) + len(many)) as step:
-        _tell_compilation(step)
         timings = run_stages(only=stages, slices=slices, size=size, repeats=repeats, progress=step) if stages else ()
         grown = run_growth(many, size=size, progress=step)
     sections = pages(timings, grown, size=size, remark=remark)
@@ -63,11 +63,12 @@ def _growing(slices: int) -> tuple[int, ...]:
     return tuple(max(10, slices * share // 4) for share in (1, 2, 4, 8))
 
 
-def _tell_compilation(step: "Callable[[str], None]") -> None:
+def _tell_compilation() -> None:
     from inference.compilation import compiled, notice
+    from study.console import say
 
     if not compiled():
-        step(notice())
+        say(notice())
 
 
 def machine() -> str:

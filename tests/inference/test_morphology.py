@@ -100,5 +100,15 @@ def test_figures_per_component_are_those_of_its_voxels() -> None:
     assert (parts.choose(parts.counts > 3) == (mask & (parts.counts[parts.labels] > 3))).all()
 
 
+@pytest.mark.parametrize("shape", [*SHAPES, (1, 1, 1), (40, 1, 17)])
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (0.6, 0.45, 0.45), (3.0, 0.4, 0.9)])
+def test_distances_are_those_of_another_library(shape: tuple[int, int, int], spacing: tuple[float, float, float]) -> None:
+    rng = np.random.default_rng(shape[0])
+    for share in (0.0005, 0.02, 0.6):
+        mask = rng.random(shape) < share
+        mask.flat[mask.size // 3] = True
+        assert np.allclose(distance_to(mask, spacing), ndimage.distance_transform_edt(~mask, sampling=spacing), atol=1e-4)
+
+
 def test_distance_is_infinite_where_there_is_nothing() -> None:
     assert np.isinf(distance_to(np.zeros((2, 2, 2), bool), (1.0, 1.0, 1.0))).all()
