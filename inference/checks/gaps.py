@@ -16,13 +16,14 @@ from inference.segmentation.result import Segmentation
 from inference.volume import Volume
 
 Array = npt.NDArray[Any]
+Spacing = tuple[float, float, float]
 
 TWIG_MM, TWIG_VOXELS = 1.2, 1.5
 """A piece nowhere deeper than this, or than this many voxels, is a twig: masks of twigs fall apart by themselves. [mm]"""
 
-TISSUE_HU, DARK_SHARE, BRIGHT_SHARE, BEFORE_MM = 50.0, 0.25, 0.7, 4.0
-"""Between two narrow pieces is a gap if no way through it keeps the first share of the lumen's contrast, though both have the
-second within 4 mm of it: a twig that is too fine for the voxels fades out instead."""
+TISSUE_HU, DARK_SHARE, BRIGHT_SHARE, BEFORE_MM, WAY_MM = 50.0, 0.25, 0.6, 4.0, 3.0
+"""Between two narrow pieces is a gap if no way within 3 mm of the straight one keeps the first share of the lumen's contrast, though both
+have the second within 4 mm of it: a twig that is too fine for the voxels fades out instead, and the rim of the skull is no way."""
 
 
 def gap_findings(volume: Volume, segmentation: Segmentation, pieces: Labelled, named: Named, settings: QcSettings) -> Iterator[Finding]:
@@ -89,33 +90,54 @@ def _counts(volume: Volume, segmentation: Segmentation, box: Box, inside: Array,
         return True
     hu, rest = volume.array[box], inside & ~piece
     lumen = float(segmentation.notes.get("lumen_hu") or 0.0) or float(np.median(hu[inside]))
-    seen = inside | (_free(segmentation, box) & (hu >= TISSUE_HU + DARK_SHARE * (lumen - TISSUE_HU)))
-    joined = label(seen, connectivity=26).labels
-    if not rest.any() or np.intersect1d(joined[piece], joined[rest]).size:
+    if not rest.any():
         return False
-    ends = _ends_between(piece, rest, volume.spacing_mm)
+    first, second = _nearest(piece, rest, volume.spacing_mm)
+    way = _beside_way(first, second, inside.shape, volume.spacing_mm)
+    seen = inside | (way & _free(segmentation, box) & (hu >= TISSUE_HU + DARK_SHARE * (lumen - TISSUE_HU)))
+    joined = label(seen, connectivity=26).labels
+    if np.intersect1d(joined[piece], joined[rest]).size:
+        return False
+    ends = _ends_between(piece, rest, first, second, volume.spacing_mm)
     return min(float(hu[tuple(end.T)].max()) for end in ends) >= TISSUE_HU + BRIGHT_SHARE * (lumen - TISSUE_HU)
 
 
-def _ends_between(piece: Array, rest: Array, spacing_mm: tuple[float, float, float]) -> tuple[Array, Array]:
-    """Indices of the voxels of two masks within `BEFORE_MM` of the place where each is nearest to the other."""
+def _nearest(piece: Array, rest: Array, spacing_mm: Spacing) -> tuple[Array, Array]:
+    """Indices of the voxel of a mask and of that of another which are nearest to each other."""
     here, there = np.argwhere(piece), np.argwhere(rest)
     spacing = np.asarray(spacing_mm)
     away, nearest = (np.asarray(found) for found in cKDTree(there * spacing).query(here * spacing))
-    first, second = here[int(away.argmin())], there[int(nearest[int(away.argmin())])]
-    near = [np.linalg.norm((part - place) * spacing, axis=1) <= BEFORE_MM for part, place in ((here, first), (there, second))]
-    return here[near[0]], there[near[1]]
+    return here[int(away.argmin())], there[int(nearest[int(away.argmin())])]
+
+
+def _ends_between(piece: Array, rest: Array, first: Array, second: Array, spacing_mm: Spacing) -> tuple[Array, Array]:
+    """Indices of the voxels of two masks within `BEFORE_MM` of the place where each is nearest to the other."""
+    spacing = np.asarray(spacing_mm)
+    parts = ((np.argwhere(piece), first), (np.argwhere(rest), second))
+    one, other = (part[np.linalg.norm((part - place) * spacing, axis=1) <= BEFORE_MM] for part, place in parts)
+    return one, other
+
+
+def _beside_way(first: Array, second: Array, shape: tuple[int, ...], spacing_mm: Spacing) -> Array:
+    """Voxels within `WAY_MM` of the straight way between two others."""
+    spacing, beside = np.asarray(spacing_mm), np.zeros(shape, bool)
+    reach = np.ceil(WAY_MM / spacing).astype(int)
+    low = np.maximum(np.minimum(first, second) - reach, 0)
+    high = np.minimum(np.maximum(first, second) + reach + 1, shape)
+    inner = tuple(slice(int(start), int(stop)) for start, stop in zip(low, high, strict=True))
+    offset = (np.moveaxis(np.indices(tuple(high - low)), 0, -1) + low - first) * spacing
+    along = (second - first) * spacing
+    share = np.clip((offset @ along) / max(float(along @ along), 1e-9), 0.0, 1.0)
+    beside[inner] = np.linalg.norm(offset - share[..., None] * along, axis=-1) <= WAY_MM
+    return beside
 
 
 def _near_end(volume: Volume, piece: Array, rest: Array, start: tuple[int, int, int]) -> Points:
     """The place of a piece that is nearest to the rest of its artery: there the gap is. The middle of the piece without a rest."""
-    here, there = np.argwhere(piece), np.argwhere(rest)
-    if not len(here) or not len(there):
+    if not piece.any() or not rest.any():
         return middle_of(volume.geometry, piece, start=start)
-    spacing = np.asarray(volume.spacing_mm)
-    away, nearest = (np.asarray(found) for found in cKDTree(there * spacing).query(here * spacing))
-    place = int(away.argmin())
-    return point(volume.geometry, (here[place] + there[int(nearest[place])]) / 2 + np.array(start))
+    first, second = _nearest(piece, rest, volume.spacing_mm)
+    return point(volume.geometry, (first + second) / 2 + np.array(start))
 
 
 def _open_gaps(volume: Volume, segmentation: Segmentation, told: set[str | None]) -> Iterator[Finding]:
