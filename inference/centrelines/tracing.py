@@ -12,6 +12,7 @@ from inference.anatomy import LABELS, NUMBERS
 from inference.centrelines.centreline import Centreline
 from inference.centrelines.centring import centre
 from inference.centrelines.coarse import coarse_mask
+from inference.centrelines.joining import PARENT, from_fork, from_parent, into_joined, oriented
 from inference.centrelines.lumen import Lumen, bounding_box, make_lumen
 from inference.centrelines.minimal_path import gather, spread, walk_back
 from inference.centrelines.pieces import Box, pieces_of
@@ -41,12 +42,6 @@ MOST_PIECES = 20
 ALMOST_MM = 3.0
 """An artery springs from a parent this near though they do not touch: another's label may lie in between. [mm]"""
 
-PARENT = {
-    2: (1,), 3: (2, 1), 4: (1,), 5: (2, 1), 6: (1, 2), 7: (5,), 8: (6,), 9: (5,), 10: (6,), 11: (3,), 12: (4, 1), 13: (11, 12),
-    14: (7,), 15: (8,), 16: (7,), 17: (8,), 18: (13, 21), 19: (13, 22), 20: (16,), 21: (7,), 22: (8,),
-}  # fmt: skip
-"""Labels an artery springs from, the likeliest first."""
-
 GOAL = {
     9: (0.0, 0.0, 1.0), 10: (0.0, 0.0, 1.0),
     14: (-1.2, 0.5, 1.0), 15: (1.2, 0.5, 1.0), 16: (0.0, 1.0, -0.3), 17: (0.0, 1.0, -0.3), 18: (0.0, 1.0, -0.3), 19: (0.0, 1.0, -0.3),
@@ -56,33 +51,6 @@ GOAL = {
 The convention of this house: the external carotid is followed up the temple, the middle cerebral artery to the parietal lobe,
 the anterior one back along the corpus callosum, the posterior one to the occipital pole.
 """
-
-HEADING_FROM_TO_MM, HEADING_FROM_TO_RADII = (1.0, 5.0), (0.5, 3.0)
-"""A branch heads as it does this far from its label's beginning, or this many of its radii, whichever is farther. [mm]"""
-
-SHORT_RUN = 0.25
-"""A run to the parent's centreline may leave the branch's heading by this much for every millimetre that it saves."""
-
-INSIDE_RADII, INSIDE_SHARE = 3.0, 0.15
-"""What of a branch's beginning lies inside its parent does not count, up to this many of its radii and this share of its length."""
-
-FORKS = {2: (3, 5), 5: (7, 9), 6: (8, 10), 7: (14, 16), 8: (15, 17), 13: (18, 19)}
-"""Arteries that end in two, and the two."""
-
-FORK_MM = 10.0
-"""The two leave within so much of each other. [mm]"""
-
-SHORT_MM = 8.0
-"""A line shorter than this has no heading of its own and takes the nearest way to its parent. [mm]"""
-
-JOINS = {11: 13, 12: 13, 20: 17, 21: 18, 22: 19}
-"""Labels of arteries that end in another, and its label."""
-
-HEADING = {
-    1: (1, 1, 0), 2: (-0.5, 0, 1), 3: (-1, 0, 0), 4: (1, 0, 0), 14: (-1, 0, 0), 15: (1, 0, 0), 16: (0, -1, 1), 17: (0, -1, 1),
-    18: (0, 1, 0), 19: (0, 1, 0), 20: (1, 0, 0), 21: (0, 1, 0), 22: (0, 1, 0),
-}  # fmt: skip
-"""LPS direction from origin to end where no parent tells; towards the head otherwise."""
 
 
 def _default_step(geometry: Geometry) -> float:
@@ -217,15 +185,20 @@ def _pieces(mask: Array, geometry: Geometry, step_mm: float, origin_mm: Array | 
     """
     parts, trunk = pieces_of(mask), -1
     found: list[tuple[Array, Array]] = []
-    for number in parts.by_size()[:MOST_PIECES]:
+    numbers = list(parts.by_size()[:MOST_PIECES])
+    holder = _number_at(parts.labels, geometry, origin_mm)
+    if holder in numbers:  # first, for what lies beyond begins near its end
+        numbers.remove(holder)
+        numbers.insert(0, holder)
+    for number in numbers:
         box = parts.boxes[number - 1]
         start = (box[0].start, box[1].start, box[2].start)
         piece = parts.labels[box] == number
         lumen = make_lumen(piece, geometry.crop(start, piece.shape), bounding_box(piece) or box)
-        here = origin_mm if origin_mm is not None and _holds(lumen, origin_mm) else None
-        path = _path(lumen, here, None, step_mm, goal=goal)
+        begin = origin_mm if number == holder else found[trunk][0][-1] if trunk >= 0 else None
+        path = _path(lumen, begin, None, step_mm, goal=goal)
         if path is not None:
-            trunk = len(found) if here is not None else trunk
+            trunk = len(found) if number == holder else trunk
             found.append(path)
     length = [float(np.linalg.norm(np.diff(points, axis=0), axis=1).sum()) for points, _ in found]
     worth = [long * float(np.median(radius)) ** 2 for long, (_, radius) in zip(length, found, strict=True)]
@@ -235,10 +208,12 @@ def _pieces(mask: Array, geometry: Geometry, step_mm: float, origin_mm: Array | 
     return [found[place] for rank, place in enumerate(order) if rank == 0 or length[place] >= SHORTEST_PIECE_MM]
 
 
-def _holds(lumen: Lumen, point_mm: Array) -> bool:
-    """Whether an LPS point lies in a voxel of the mask."""
-    index = np.rint(lumen.geometry.indices(point_mm)[0]).astype(int)
-    return bool(((index >= 0) & (index < lumen.mask.shape)).all() and lumen.mask[tuple(index)])
+def _number_at(labels: Array, geometry: Geometry, point_mm: Array | None) -> int:
+    """The number of the piece that holds an LPS point; 0 where none does."""
+    if point_mm is None:
+        return 0
+    index = np.rint(geometry.indices(point_mm)[0]).astype(int)
+    return int(labels[tuple(index)]) if ((index >= 0) & (index < labels.shape)).all() else 0
 
 
 def _origin(arteries: Array, label: int, boxes: list[Box], present: Array, geometry: Geometry) -> Array | None:
@@ -276,65 +251,6 @@ def _contact(own: Array, parent: Array, geometry: Geometry) -> Array | None:
     return np.asarray(where[int(away.argmin())]) if away.min() <= ALMOST_MM else None
 
 
-def _from_parent(label: int, points: Array, radius: Array, traced: dict[str, Centreline]) -> tuple[Array, Array]:
-    """The line with a straight run before it from the parent's centreline, so that lines of a tree hang together."""
-    return _run_before(points, radius, PARENT.get(label, ()), traced)
-
-
-def _run_before(points: Array, radius: Array, parents: tuple[int, ...], traced: dict[str, Centreline]) -> tuple[Array, Array]:
-    """The line with a straight run before it from the first of some lines that is known, if it begins inside that one.
-
-    The run goes on backwards in the line's own direction, so that a branch springs from where it heads, not from where its
-    label begins; beside a parent that it leaves at a sharp angle the shorter way counts for more.
-    """
-    for parent in parents:
-        line = traced.get(LABELS[parent])
-        if line is None:
-            continue
-        points, radius = _outside(points, radius, line)
-        away = np.linalg.norm(line.points_mm - points[0], axis=1)
-        reach = 2.0 * line.radius_mm + 1.0
-        near = np.flatnonzero(away <= reach)
-        if not len(near) or away.min() <= 0.5:
-            return points, radius
-        price = _beside_ray(line.points_mm[near], points, float(np.median(radius[:20]))) + SHORT_RUN * away[near]
-        if len(points) * float(np.linalg.norm(points[1] - points[0])) < SHORT_MM:
-            price = away[near]
-        target = line.points_mm[near[price.argmin()]]
-        gap, step = float(np.linalg.norm(target - points[0])), max(float(np.linalg.norm(points[1] - points[0])), 0.1)
-        run = np.linspace(target, points[0], max(1, round(gap / step)), endpoint=False)
-        return np.concatenate((run, points)), np.concatenate((np.full(len(run), radius[0]), radius))
-    return points, radius
-
-
-def _outside(points: Array, radius: Array, parent: Centreline) -> tuple[Array, Array]:
-    """The line without what of its beginning lies inside its parent: between the two labels it bends to where they meet."""
-    arc = np.concatenate(([0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))))
-    most = min(INSIDE_RADII * float(np.median(radius[:20])), INSIDE_SHARE * float(arc[-1]))
-    early = points[: int(np.searchsorted(arc, most))]
-    if not len(early):
-        return points, radius
-    away, nearest = cKDTree(parent.points_mm).query(early)
-    inside = np.flatnonzero(np.asarray(away) < parent.radius_mm[np.asarray(nearest)])
-    first = min(int(inside[-1]) + 1, len(points) - 2) if len(inside) else 0
-    return points[first:], radius[first:]
-
-
-def _beside_ray(places: Array, points: Array, radius_mm: float) -> Array:
-    """Distance of places to the ray that a line's beginning makes backwards, taken over a few radii of its own. [mm]"""
-    arc = np.concatenate(([0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))))
-    near, far = (max(least, radii * radius_mm) for least, radii in zip(HEADING_FROM_TO_MM, HEADING_FROM_TO_RADII, strict=True))
-    first, last = (min(int(np.searchsorted(arc, reach)), len(points) - 1) for reach in (near, far))
-    heading = points[first] - points[last]
-    size = float(np.linalg.norm(heading))
-    if size < 1e-6:
-        return np.asarray(np.linalg.norm(places - points[0], axis=1))
-    heading = heading / size
-    offset = places - points[0]
-    along = np.maximum(offset @ heading, 0.0)
-    return np.asarray(np.linalg.norm(offset - along[:, None] * heading, axis=1))
-
-
 def _chain(pieces: list[tuple[Array, Array]]) -> tuple[Array, Array]:
     """Pieces of one artery strung to one line: each next piece goes to the end that it continues, side branches stay out."""
     points, radius = pieces[0]
@@ -363,18 +279,6 @@ def _continues(points: Array, other: Array) -> bool:
     near_to_end = float(np.linalg.norm(other[0] - points[-1]))
     beside = float(np.linalg.norm(points - other[-1], axis=1).min())
     return far_to_end > near_to_end and beside >= 0.7 * min(far_to_end, near_to_end + 5.0)
-
-
-def _oriented(label: int, points: Array, radius: Array, traced: dict[str, Centreline]) -> tuple[Array, Array]:
-    """From origin to end: the end that lies nearer to the parent artery is the origin."""
-    for parent in PARENT.get(label, ()):
-        line = traced.get(LABELS[parent])
-        if line is not None:
-            first, last = (float(np.linalg.norm(line.points_mm - tip, axis=1).min()) for tip in (points[0], points[-1]))
-            if min(first, last) < 15.0 and abs(first - last) > 1.0:
-                return (points, radius) if first < last else (points[::-1], radius[::-1])
-    along = float((points[-1] - points[0]) @ np.asarray(HEADING.get(label, (0, 0, 1)), float))
-    return (points, radius) if along >= 0 else (points[::-1], radius[::-1])
 
 
 def trace(arteries: Array, volume: Volume, *, step_mm: float | None = None) -> dict[str, Centreline]:
@@ -417,36 +321,7 @@ def trace(arteries: Array, volume: Volume, *, step_mm: float | None = None) -> d
         goal = np.array(GOAL[label]) / np.linalg.norm(GOAL[label]) if label in GOAL else None
         pieces = _pieces(part, volume.geometry.crop((start[0], start[1], start[2]), part.shape), step, origin, goal=goal)
         if pieces:
-            points, radius = _from_parent(label, *_oriented(label, *_chain(pieces), traced), traced)
+            points, radius = from_parent(label, *oriented(label, *_chain(pieces), traced), traced)
             traced[LABELS[label]] = Centreline(points, radius, LABELS[label])
-    traced = {name: _into_joined(line, traced) for name, line in traced.items()}
-    return {name: _from_fork(line, traced) for name, line in traced.items()}
-
-
-def _from_fork(line: Centreline, traced: dict[str, Centreline]) -> Centreline:
-    """A line from where the other of two terminal branches leaves their parent, if that is a little before.
-
-    An artery that ends in two has one fork, but the label of the artery may go on for a few millimetres into one of them.
-    """
-    label = NUMBERS[line.name]
-    for parent, pair in FORKS.items():
-        trunk, other = traced.get(LABELS[parent]), traced.get(LABELS[pair[0] if label == pair[1] else pair[1]])
-        if label not in pair or trunk is None or other is None:
-            continue
-        here, there = (int(np.linalg.norm(trunk.points_mm - one.points_mm[0], axis=1).argmin()) for one in (line, other))
-        between = trunk.points_mm[there:here]
-        if len(between) < 2 or float(np.linalg.norm(np.diff(between, axis=0), axis=1).sum()) > FORK_MM:
-            continue
-        points, radius = np.concatenate((between, line.points_mm)), np.concatenate((trunk.radius_mm[there:here], line.radius_mm))
-        return Centreline(points, radius, line.name)
-    return line
-
-
-def _into_joined(line: Centreline, traced: dict[str, Centreline]) -> Centreline:
-    """A line that ends in another artery, led on to that one's centreline."""
-    label = NUMBERS[line.name]
-    if label not in JOINS:
-        return line
-    backwards = Centreline(line.points_mm[::-1], line.radius_mm[::-1], line.name)
-    points, radius = _run_before(backwards.points_mm, backwards.radius_mm, (JOINS[label],), traced)
-    return Centreline(points[::-1], radius[::-1], line.name)
+    traced = {name: into_joined(line, traced) for name, line in traced.items()}
+    return {name: from_fork(line, traced) for name, line in traced.items()}
