@@ -35,6 +35,12 @@ class Engine(Protocol):
         ...
 
 
+def half_precision(device: torch.device) -> torch.autocast:
+    """A context in which torch computes in bfloat16 where the device is made for it; others would take many times as long."""
+    able = device.type == "cuda" or (device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()))
+    return torch.autocast(device.type, torch.bfloat16, enabled=able)
+
+
 class _EvidenceHead(nn.Module):
     """The network with its windows and its soft-max: HU go into the engine and only bytes leave it."""
 

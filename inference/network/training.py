@@ -14,6 +14,7 @@ import torch
 from inference.errors import MissingPart
 from inference.network.architecture import NetworkPlan, ResidualUNet, windowed
 from inference.network.crops.generator import Crop
+from inference.network.engine import half_precision
 from inference.network.labelled import LabelledCases
 from inference.network.losses import LossParts, segmentation_loss
 from inference.network.pool import CropPool, CropRecipe, vary_contrast
@@ -153,7 +154,7 @@ def _step(state: TrainingState, hu: torch.Tensor, labels: torch.Tensor, rate: fl
         group["lr"] = rate
     state.network.train()
     x = windowed(hu.to(device), state.network.plan).contiguous(memory_format=torch.channels_last_3d)
-    with torch.autocast(device.type, torch.bfloat16):
+    with half_precision(device):
         logits = state.network(x)
     parts = segmentation_loss(logits, labels.to(device))
     state.optimiser.zero_grad(set_to_none=True)

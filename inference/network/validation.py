@@ -9,6 +9,7 @@ import torch
 
 from inference.network.architecture import ResidualUNet, windowed
 from inference.network.crops.generator import ARTERY, BONE, CALCIUM, CENTRELINE_BIT, CLASS_BITS, VEIN, Crop
+from inference.network.engine import half_precision
 from inference.network.losses import grouped
 from inference.network.pool import CropRecipe
 
@@ -52,7 +53,7 @@ def validate(network: ResidualUNet, *, recipe: CropRecipe, device: torch.device,
     sums = np.zeros(13)
     for crop in _crops(recipe, count):
         x = windowed(torch.from_numpy(crop.hu.astype(np.float32))[None].to(device), network.plan)
-        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+        with torch.no_grad(), half_precision(device):
             logits = network(x.contiguous(memory_format=torch.channels_last_3d)).float()
         group = grouped(logits).argmax(1)[0].cpu().numpy()
         vein = (logits[0, VEIN] > logits[0, ARTERY]).cpu().numpy()
