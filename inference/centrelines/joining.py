@@ -29,8 +29,8 @@ INSIDE_RADII, INSIDE_SHARE = 3.0, 0.15
 FORKS = {2: (3, 5), 5: (7, 9), 6: (8, 10), 7: (14, 16), 8: (15, 17), 13: (18, 19)}
 """Arteries that end in two, and the two."""
 
-FORK_MM = 10.0
-"""The two leave within so much of each other. [mm]"""
+FORK_MM, ON_LINE_MM = 10.0, 1.0
+"""The two leave within so much of each other, and each begins on the line of the artery, to this much. [mm]"""
 
 SHORT_MM = 8.0
 """A line shorter than this has no heading of its own and takes the nearest way to its parent. [mm]"""
@@ -66,11 +66,12 @@ def _run_before(points: Array, radius: Array, parents: tuple[int, ...], traced: 
         near = np.flatnonzero(away <= reach)
         if not len(near) or away.min() <= 0.5:
             return points, radius
-        price = _beside_ray(line.points_mm[near], points, float(np.median(radius[:20]))) + SHORT_RUN * away[near]
-        if len(points) * float(np.linalg.norm(points[1] - points[0])) < SHORT_MM:
-            price = away[near]
+        step = max(float(np.linalg.norm(points[1] - points[0])), 0.1)
+        short = len(points) * step < SHORT_MM
+        ray = 0.0 if short else _beside_ray(line.points_mm[near], points, float(np.median(radius[:20])))
+        price = ray + SHORT_RUN * away[near]
         target = line.points_mm[near[price.argmin()]]
-        gap, step = float(np.linalg.norm(target - points[0])), max(float(np.linalg.norm(points[1] - points[0])), 0.1)
+        gap = float(np.linalg.norm(target - points[0]))
         run = np.linspace(target, points[0], max(1, round(gap / step)), endpoint=False)
         return np.concatenate((run, points)), np.concatenate((np.full(len(run), radius[0]), radius))
     return points, radius
@@ -126,13 +127,19 @@ def from_fork(line: Centreline, traced: dict[str, Centreline]) -> Centreline:
         trunk, other = traced.get(LABELS[parent]), traced.get(LABELS[pair[0] if label == pair[1] else pair[1]])
         if label not in pair or trunk is None or other is None:
             continue
-        here, there = (int(np.linalg.norm(trunk.points_mm - one.points_mm[0], axis=1).argmin()) for one in (line, other))
+        (there, far), (here, near) = (_place_on(trunk, one.points_mm[0]) for one in (other, line))
         between = trunk.points_mm[there:here]
-        if len(between) < 2 or float(np.linalg.norm(np.diff(between, axis=0), axis=1).sum()) > FORK_MM:
+        if max(far, near) > ON_LINE_MM or len(between) < 2 or float(np.linalg.norm(np.diff(between, axis=0), axis=1).sum()) > FORK_MM:
             continue
         points, radius = np.concatenate((between, line.points_mm)), np.concatenate((trunk.radius_mm[there:here], line.radius_mm))
         return Centreline(points, radius, line.name)
     return line
+
+
+def _place_on(trunk: Centreline, point: Array) -> tuple[int, float]:
+    """Number of the point of a line that is nearest to a place, and how far it is. [mm]"""
+    away = np.linalg.norm(trunk.points_mm - point, axis=1)
+    return int(away.argmin()), float(away.min())
 
 
 def into_joined(line: Centreline, traced: dict[str, Centreline]) -> Centreline:

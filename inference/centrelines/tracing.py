@@ -34,8 +34,8 @@ NEARBY_MM, NEARBY_SHARE = 3.0, 0.6
 AXIS_COST = 9.0
 """A voxel belongs to the axis where its depth is at least 0.58 of the deepest nearby (0.58⁻⁴ = 9)."""
 
-WIDEST_GAP_MM = 60.0
-"""Two pieces of an artery further apart are not joined to one line."""
+WIDEST_GAP_MM, GAP_LENGTHS = 60.0, 2.0
+"""Two pieces of an artery further apart are not joined to one line, nor is one that is further off than so many of its own lengths. [mm]"""
 
 MOST_PIECES = 20
 
@@ -177,8 +177,10 @@ def trace_path(
     return None if found is None else Centreline(*found, name)
 
 
-def _pieces(mask: Array, geometry: Geometry, step_mm: float, origin_mm: Array | None, *, goal: Array | None) -> list[tuple[Array, Array]]:
-    """Middle lines of the components of a mask, that of the trunk first; specks are left out unless there is nothing else.
+def _pieces(
+    mask: Array, geometry: Geometry, step_mm: float, origin_mm: Array | None, *, goal: Array | None
+) -> tuple[list[tuple[Array, Array]], bool]:
+    """Middle lines of the components of a mask, that of the trunk first, and whether that begins at the origin; specks are left out.
 
     The trunk is the piece that holds `origin_mm`, and begins there; without one, or where that is a crumb against the longest,
     the piece with the most lumen along its line.
@@ -202,10 +204,11 @@ def _pieces(mask: Array, geometry: Geometry, step_mm: float, origin_mm: Array | 
             found.append(path)
     length = [float(np.linalg.norm(np.diff(points, axis=0), axis=1).sum()) for points, _ in found]
     worth = [long * float(np.median(radius)) ** 2 for long, (_, radius) in zip(length, found, strict=True)]
-    if trunk >= 0 and length[trunk] >= max(SHORTEST_PIECE_MM, STUMP_SHARE * max(length)):
+    at_origin = trunk >= 0 and length[trunk] >= max(SHORTEST_PIECE_MM, STUMP_SHARE * max(length))
+    if at_origin:
         worth[trunk] = np.inf
     order = np.argsort(worth)[::-1]
-    return [found[place] for rank, place in enumerate(order) if rank == 0 or length[place] >= SHORTEST_PIECE_MM]
+    return [found[place] for rank, place in enumerate(order) if rank == 0 or length[place] >= SHORTEST_PIECE_MM], at_origin
 
 
 def _number_at(labels: Array, geometry: Geometry, point_mm: Array | None) -> int:
@@ -251,20 +254,26 @@ def _contact(own: Array, parent: Array, geometry: Geometry) -> Array | None:
     return np.asarray(where[int(away.argmin())]) if away.min() <= ALMOST_MM else None
 
 
-def _chain(pieces: list[tuple[Array, Array]]) -> tuple[Array, Array]:
-    """Pieces of one artery strung to one line: each next piece goes to the end that it continues, side branches stay out."""
+def _chain(pieces: list[tuple[Array, Array]], *, at_origin: bool) -> tuple[Array, Array]:
+    """Pieces of one artery strung to one line: each next piece goes to the end that it continues, side branches stay out.
+
+    Nothing goes before a first piece that begins at the artery's origin.
+    """
     points, radius = pieces[0]
     rest = pieces[1:]
     while rest:
         options = []
         for place, (other, _) in enumerate(rest):
+            most = min(WIDEST_GAP_MM, GAP_LENGTHS * float(np.linalg.norm(np.diff(other, axis=0), axis=1).sum()))
             for turned in (False, True):
                 candidate = other[::-1] if turned else other
-                options.append((float(np.linalg.norm(points[-1] - candidate[0])), place, turned, True))
-                options.append((float(np.linalg.norm(points[0] - candidate[-1])), place, turned, False))
-        gap, place, turned, at_end = min(options)
-        if gap > WIDEST_GAP_MM:
+                ends = [(float(np.linalg.norm(points[-1] - candidate[0])), True)]
+                if not at_origin:
+                    ends.append((float(np.linalg.norm(points[0] - candidate[-1])), False))
+                options += [(gap, place, turned, at_end) for gap, at_end in ends if gap <= most]
+        if not options:
             break
+        _, place, turned, at_end = min(options)
         other, width = rest.pop(place)
         other, width = (other[::-1], width[::-1]) if turned else (other, width)
         if _continues(points if at_end else points[::-1], other if at_end else other[::-1]):
@@ -319,9 +328,9 @@ def trace(arteries: Array, volume: Volume, *, step_mm: float | None = None) -> d
         part = np.asarray(arteries[box]) == label
         origin = _origin(arteries, label, stats["bounding_boxes"], stats["voxel_counts"], volume.geometry)
         goal = np.array(GOAL[label]) / np.linalg.norm(GOAL[label]) if label in GOAL else None
-        pieces = _pieces(part, volume.geometry.crop((start[0], start[1], start[2]), part.shape), step, origin, goal=goal)
+        pieces, at_origin = _pieces(part, volume.geometry.crop((start[0], start[1], start[2]), part.shape), step, origin, goal=goal)
         if pieces:
-            points, radius = from_parent(label, *oriented(label, *_chain(pieces), traced), traced)
+            points, radius = from_parent(label, *oriented(label, *_chain(pieces, at_origin=at_origin), traced), traced)
             traced[LABELS[label]] = Centreline(points, radius, LABELS[label])
     traced = {name: into_joined(line, traced) for name, line in traced.items()}
     return {name: from_fork(line, traced) for name, line in traced.items()}
