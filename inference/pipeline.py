@@ -92,7 +92,7 @@ def reconstruct(
         For an unknown method or recipe, or `subtraction` without an unenhanced scan.
     """
     require_scan(volume)
-    watch, findings = Stopwatch(progress), list[Finding]()
+    watch, findings, late = Stopwatch(progress), list[Finding](), list[Finding]()
     with watch.stage("fingerprint"):
         given: dict[str, Any] = {"settings": settings, "limits": limits}
         request = request_for(volume, unenhanced=unenhanced, method=method, model=model, recipe=recipe, **given)
@@ -105,7 +105,7 @@ def reconstruct(
     segmentation = _refine(segmentation, scan, watch, findings, CLEANING)
     with Beside() as beside:
         removing = beside.start(_without_bone, scan, segmentation, watch)
-        drawing = beside.start(_pictures, scan, segmentation, removing, recipe, watch, late := list[Finding]())
+        drawing = beside.start(_pictures, scan, segmentation, removing, recipe, watch, late)
         segmentation = _refine(segmentation, scan, watch, findings, NAMING)
         centrelines = _centrelines(segmentation, scan, watch, findings)
         lumens = _lumens(segmentation, scan, centrelines, settings or QcSettings(), watch, findings)

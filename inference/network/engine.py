@@ -37,8 +37,12 @@ class Engine(Protocol):
 
 def half_precision(device: torch.device) -> torch.autocast:
     """A context in which torch computes in bfloat16 where the device is made for it; others would take many times as long."""
-    able = device.type == "cuda" or (device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()))
-    return torch.autocast(device.type, torch.bfloat16, enabled=able)
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" or processor_has_bfloat16())
+
+
+def processor_has_bfloat16() -> bool:
+    """Whether torch's kernels compute in bfloat16 on this processor, rather than imitate it."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 class _EvidenceHead(nn.Module):

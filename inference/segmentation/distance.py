@@ -8,6 +8,7 @@ FAR = np.float32(1e30)
 """Stands for no distance at all, where there is nothing to be near to. [mm²]"""
 
 WIDTH = 16
+"""Columns taken at a time: 64 bytes of float32, a line of the cache."""
 
 
 def distance_map(mask: npt.NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> npt.NDArray[np.float32]:

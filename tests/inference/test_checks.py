@@ -148,6 +148,25 @@ def test_a_narrow_artery_in_pieces_is_interrupted_only_where_no_contrast_joins_t
     assert codes(judge(volume, without(whole, gap), volume)) == told
 
 
+def test_a_bright_way_round_a_gap_does_not_join_its_sides() -> None:
+    arteries = narrow_tree().arteries.copy()
+    arteries[145:150, 30:50, 42:44] = NUMBERS["middle_cerebral_l"]  # it turns, as round the insula
+    arteries[145:150, 30:50, 17:19] = NUMBERS["middle_cerebral_r"]
+    whole = replace(tree(), arteries=arteries, vessel=(arteries > 0).astype(np.uint8))
+    gap = (np.indices(SHAPE)[0] >= 120) & (np.indices(SHAPE)[0] < 125) & (arteries == NUMBERS["middle_cerebral_l"])
+    array = np.where(gap, 40, scan(whole).array).astype(np.int16)
+    array[110:113, 28:46, 42:44] = array[132:135, 28:46, 42:44] = array[110:135, 42:46, 42:44] = 380  # as the rim of the skull is
+    volume = Volume(array, GRID)
+    assert ("interrupted", "middle_cerebral_l") in codes(judge(volume, without(whole, gap), volume))
+
+
+def test_a_break_of_two_voxels_in_a_narrow_artery_is_no_gap() -> None:
+    whole = narrow_tree()
+    gap = (np.indices(SHAPE)[0] >= 120) & (np.indices(SHAPE)[0] < 122) & (whole.arteries == NUMBERS["middle_cerebral_l"])
+    volume = Volume(np.where(gap, 40, scan(whole).array).astype(np.int16), GRID)
+    assert ("interrupted", "middle_cerebral_l") not in codes(judge(volume, without(whole, gap), volume))
+
+
 @pytest.mark.parametrize(("wide", "told"), [(2, {("lost_branch", "internal_carotid_l")}), (12, set())])
 def test_a_branch_that_the_scan_shows_and_the_vessels_lack_is_told_and_a_gland_is_not(wide: int, told: set[tuple[str, str]]) -> None:
     whole = tree()

@@ -87,3 +87,53 @@ def test_a_branch_springs_from_where_it_heads_and_not_from_where_its_label_begin
     arteries[drawn((((30, 30, 20), (52, 30, 42)), (1.6, 1.6))) & (arteries == 0)] = 5
     line = trace(arteries, Volume(np.zeros(GRID.shape, np.int16), GRID))["common_carotid_r"]
     assert np.linalg.norm(line.points_mm[0] - np.array((30.0, 30.0, 20.0))) < 2.5
+
+
+def test_what_lies_beyond_a_gap_begins_near_it_and_not_at_the_end_of_its_own_branch():
+    arteries = np.zeros(GRID.shape, np.uint8)
+    arteries[drawn((((10, 30, 5), (10, 30, 15)), (2.2, 2.2)))] = 13
+    arteries[drawn((((12, 30, 14), (20, 30, 20)), (1.4, 1.4))) & (arteries == 0)] = 19
+    on, aside = ((30, 30, 30), (44, 50, 34)), ((30, 30, 30), (44, 10, 44))
+    arteries[drawn((((23, 30, 24), (30, 30, 30)), (1.3, 1.2)), (on, (1.2, 1.0)), (aside, (1.2, 1.0))) & (arteries == 0)] = 19
+    line = trace(arteries, Volume(np.zeros(GRID.shape, np.int16), GRID))["posterior_cerebral_l"]
+    assert np.linalg.norm(line.points_mm[0] - np.array((10.0, 30.0, 14.0))) < 4.0
+    assert np.linalg.norm(line.points_mm[-1] - np.array((44.0, 50.0, 34.0))) < 3.0
+    assert np.linalg.norm(np.diff(line.points_mm, axis=0), axis=1).max() < 5.0, "it jumps the gap and nothing else"
+
+
+def test_a_piece_of_a_side_branch_goes_neither_before_the_origin_nor_far_beyond_the_end():
+    arteries = np.zeros(GRID.shape, np.uint8)
+    arteries[drawn((((30, 30, 5), (30, 30, 20)), (2.5, 2.5)))] = 6
+    arteries[drawn((((32, 30, 19), (44, 30, 50)), (1.6, 1.2))) & (arteries == 0)] = 10
+    arteries[drawn((((28, 36, 20), (20, 50, 30)), (1.0, 1.0))) & (arteries == 0)] = 10  # cut off from the origin by a few voxels
+    arteries[drawn((((10, 10, 52), (12, 10, 54)), (0.7, 0.7))) & (arteries == 0)] = 10
+    line = trace(arteries, Volume(np.zeros(GRID.shape, np.int16), GRID))["external_carotid_l"]
+    assert np.linalg.norm(line.points_mm[0] - np.array((30.0, 30.0, 18.0))) < 4.0
+    assert np.linalg.norm(line.points_mm[-1] - np.array((44.0, 30.0, 50.0))) < 3.0
+    assert line.length_mm < 45.0
+
+
+def test_two_ends_of_a_fork_begin_at_the_fork_though_the_label_of_the_trunk_goes_on_into_one():
+    arteries = np.zeros(GRID.shape, np.uint8)
+    arteries[drawn((((30, 30, 5), (30, 30, 25)), (4.0, 4.0)), (((30, 30, 25), (35, 30, 30)), (3.0, 3.0)))] = 2
+    arteries[drawn((((35, 30, 30), (46, 30, 52)), (2.5, 2.5))) & (arteries == 0)] = 5
+    arteries[drawn((((30, 30, 25), (10, 30, 30)), (3.0, 3.0))) & (arteries == 0)] = 3
+    lines = trace(arteries, Volume(np.zeros(GRID.shape, np.int16), GRID))
+    for name in ("common_carotid_r", "subclavian_r"):
+        assert np.linalg.norm(lines[name].points_mm[0] - np.array((30.0, 30.0, 25.0))) < 3.0
+    assert np.linalg.norm(np.diff(lines["common_carotid_r"].points_mm, axis=0), axis=1).max() < 1.5
+
+
+def test_a_wide_arch_is_followed_to_both_ends_past_the_bump_of_a_branch():
+    grid, turn = Geometry((66, 70, 70), (1.5, 1.5, 1.5)), np.linspace(0, np.pi, 80)
+    way = np.stack([50 - 28 * np.cos(turn), np.full(80, 50.0), 30 + 28 * np.sin(turn)], axis=-1)
+    up = np.stack([np.full(20, 22.0), np.full(20, 50.0), np.linspace(0, 30, 20)], axis=-1)
+    down = up[::-1] + np.array((56.0, 0.0, 0.0))
+    bump = np.stack([np.full(20, 66.8), np.full(20, 50.0), np.linspace(52.4, 77.4, 20)], axis=-1)
+    parts = [
+        (line, np.full(len(line), radius), np.ones(len(line))) for line, radius in ((np.concatenate([up, way, down]), 15.0), (bump, 8.0))
+    ]
+    field = tube_field(parts, shape=grid.shape, spacing_mm=grid.spacing_mm, origin_mm=grid.origin_mm)
+    line = trace((field.distance_mm <= 0).astype(np.uint8), Volume(np.zeros(grid.shape, np.int16), grid))["aortic_arch"]
+    ends = np.array(sorted(line.points_mm[[0, -1]].tolist()))
+    assert np.linalg.norm(ends - np.array([[22, 50, 0], [78, 50, 0]]), axis=1).max() < 8.0

@@ -1,6 +1,7 @@
 """A department's figures equal those read event by event, follow what is new, and notice what was changed from outside."""
 
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,11 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sqlalchemy import Engine, text
+from sqlmodel import Session
 
 from benchmarks.department import fill
 from db import frames
 from db.audit import Actor
 from db.base import utc_now
+from db.department import changed_tables
 from db.engine import snapshot, transaction
 from db.tables import Event, Study
 from study import department_store as module
@@ -23,6 +26,7 @@ from study.dose import cases_with_dose, dose_saved
 from study.errors import Forbidden, NotYetRead
 from study.home import Home, open_home
 from study.indicators import INDICATORS, by_model, chart, chart_csv, filter_words, learning, versions
+from study.sign_in import sign_in
 
 FIGURES = ("elapsed_seconds", "hands_on_seconds", "ai_wait_seconds", "clicks")
 
@@ -150,6 +154,44 @@ def test_a_look_into_the_audit_moves_no_version(fresh, monkeypatch) -> None:
         manager = db_session.execute(text("SELECT id FROM account WHERE name = 'manager'")).scalar_one()
     permit_operations(engine, actor=Actor("manager", "manager", manager), study_id=study)
     assert department(engine, study_id=study, folder=folder) is before
+
+
+def test_a_sign_in_has_no_task_read_again(fresh, monkeypatch) -> None:
+    engine, study, folder = fresh
+    monkeypatch.setattr(module, "SMALL", 0)
+    before = department(engine, study_id=study, folder=folder)
+    monkeypatch.setattr(module, "read_new", lambda *_: pytest.fail("a sign-in changes no task"))
+    with transaction(engine) as db_session:
+        sign_in(db_session, name="manager", password="a-password-for-tests-only", now=utc_now())
+    assert department(engine, study_id=study, folder=folder) is before
+    with snapshot(engine) as db_session:
+        assert changed_tables(db_session, since=before_sign_in(db_session)) == frozenset()
+
+
+def before_sign_in(db_session: Session) -> int:
+    """Number of the audit entry before the last sign-in."""
+    return int(db_session.execute(text("SELECT MAX(id) FROM audit_entry WHERE operation = 'sign_in'")).scalar_one()) - 1
+
+
+def test_a_page_waits_once_for_one_reading_however_often_it_looks(fresh, monkeypatch) -> None:
+    engine, study, folder = fresh
+    monkeypatch.setattr(module, "SMALL", 0)
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.5)
+    department(engine, study_id=study, folder=folder)
+    released = threading.Event()
+    monkeypatch.setattr(module, "read_new", lambda *given, really=module.read_new: released.wait(30) and really(*given))
+    with transaction(engine, actor=Actor(account="test")) as db_session:
+        task = db_session.execute(text("SELECT task_id FROM event WHERE kind = 'finish' ORDER BY id LIMIT 1")).scalar_one()
+        values = {"task_id": task, "kind": "lap", "at": utc_now(), "boot": "simulation", "monotonic_seconds": 1.0, "source": "simulation",
+                  "software_version": "test", "key": f"{task}-once"}  # fmt: skip
+        db_session.add(Event.model_validate(values))
+    began = time.perf_counter()
+    looks = [department(engine, study_id=study, folder=folder, wait=False).up_to_date for _ in range(4)]
+    waited = time.perf_counter() - began
+    released.set()
+    assert looks == [False] * 4
+    assert 0.5 <= waited < 1.0
+    assert department(engine, study_id=study, folder=folder).up_to_date
 
 
 def test_the_operations_of_a_running_study_are_open_only_where_the_protocol_says_so(filled, fresh) -> None:

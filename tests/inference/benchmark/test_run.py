@@ -5,10 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from inference.benchmark import Timing, run_stages, table
 from inference.benchmark.case import BenchmarkCase
+from inference.benchmark.rivals import read_simpleitk
 from inference.benchmark.whole import run_whole
 
 
@@ -27,6 +30,12 @@ def test_stages_of_every_kind_run_on_a_small_case_and_say_what_they_found() -> N
     assert "mean error" in timings["rigid registration"].note
     assert timings["rigid registration"].in_seconds
     assert all(item.processor_seconds is not None for item in timings.values())
+
+
+def test_the_rival_that_reads_gives_its_picture_whole(tmp_path: Path) -> None:
+    case = BenchmarkCase(40, 64, tmp_path)
+    image = read_simpleitk(case.series)
+    assert np.array_equal(sitk.GetArrayFromImage(image), np.maximum(case.volume.array, -1024))  # what a file holds
 
 
 def test_a_whole_reconstruction_runs_in_a_process_of_its_own_and_tells_its_memory(tmp_path: Path) -> None:

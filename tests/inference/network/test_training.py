@@ -11,6 +11,7 @@ import SimpleITK as sitk
 import torch
 
 from inference.errors import RejectedScan
+from inference.network import engine
 from inference.network.architecture import NetworkPlan
 from inference.network.crops.generator import ARTERY, BONE, CLASS_BITS, CONTACT_BIT
 from inference.network.labelled import open_nnunet_folder
@@ -161,3 +162,11 @@ def test_a_patch_the_network_cannot_halve_is_wrong_usage(tmp_path):
     from study.cli import run
 
     assert run(["train", "--out", str(tmp_path), "--patch", "50"]) == 2
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_bfloat16_is_used_only_where_the_processor_has_it(monkeypatch, able):
+    monkeypatch.setattr(engine, "processor_has_bfloat16", lambda: able)
+    with engine.half_precision(CPU):
+        made = torch.nn.functional.linear(torch.ones(2, 2), torch.ones(2, 2))
+    assert made.dtype == (torch.bfloat16 if able else torch.float32)
