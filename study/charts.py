@@ -286,7 +286,10 @@ def _leave_room(figure: go.Figure, chart: "Chart") -> None:
     drawn = [*chart.values, *chart.upper, *chart.lower, *(chart.baseline or ()), *((chart.target,) if chart.target is not None else ())]
     known = [value for value in drawn if math.isfinite(value)]
     span = max(known) - min(known) or 1.0
-    figure.update_yaxes(range=[min(known) - 0.06 * span, max(known) + 0.24 * span])
+    top = max(known) + 0.24 * span
+    figure.update_yaxes(range=[min(known) - 0.06 * span, top])
+    if "[%]" in chart.unit and top > 100:
+        figure.update_yaxes(tickvals=list(range(0, 101, 20)))  # the room above is no share
 
 
 def _mark(figure: go.Figure, chart: "Chart") -> None:
@@ -329,7 +332,7 @@ def scenario_grid(names: tuple[list[str], list[str]], values: list[list[float | 
             z=values,
             x=names[0],
             y=names[1],
-            text=words,
+            text=[["" if value is None else word for value, word in zip(*line, strict=True)] for line in zip(values, words, strict=True)],
             texttemplate="%{text}",
             colorscale="Cividis",
             reversescale=True,
@@ -337,6 +340,10 @@ def scenario_grid(names: tuple[list[str], list[str]], values: list[list[float | 
             hovertemplate="%{y}, %{x}: %{text}<extra></extra>",
         )
     )
+    for up, (row, said) in zip(names[1], zip(values, words, strict=True), strict=True):
+        for across, value, word in zip(names[0], row, said, strict=True):
+            if value is None:  # an empty cell has no colour of its own: the words take the theme's, dark or light
+                figure.add_annotation(x=across, y=up, text=word, showarrow=False)
     figure = _dressed(figure, title=title, y="volume")
     figure.update_xaxes(title="share of cases that AI takes first", type="category")  # else "25%" is read as a number
     figure.update_yaxes(type="category")

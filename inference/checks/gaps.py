@@ -22,9 +22,9 @@ TWIG_MM, TWIG_VOXELS = 1.2, 1.5
 """A piece nowhere deeper than this, or than this many voxels, is a twig: masks of twigs fall apart by themselves. [mm]"""
 
 TISSUE_HU, DARK_SHARE, BRIGHT_SHARE, BEFORE_MM, WAY_MM, LEAST_MM = 50.0, 0.25, 0.6, 4.0, 3.0, 3.0
-"""Between two narrow pieces more than 3 mm and three voxels apart is a gap if no way within 3 mm of the straight one keeps the first share of
-the lumen's contrast, though both have the second within 4 mm of it: a twig that is too fine for the voxels fades out instead, or is broken
-for a voxel or two, and the rim of the skull is no way."""
+"""Between two narrow pieces more than 3 mm and three voxels apart is a gap if no way within 3 mm of the straight one keeps the first
+share of the lumen's contrast, though both have the second within 4 mm of it: a twig that is too fine for the voxels fades out instead, or
+is broken for a voxel or two, and the rim of the skull is no way."""
 
 
 def gap_findings(volume: Volume, segmentation: Segmentation, pieces: Labelled, named: Named, settings: QcSettings) -> Iterator[Finding]:

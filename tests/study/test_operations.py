@@ -1,5 +1,7 @@
 """Charts and rosters, on departments whose answer is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -77,6 +79,20 @@ def test_usage_is_a_share_with_limits_by_volume(rows: pd.DataFrame) -> None:
     chart = usage_chart(after)
     assert 70 < chart.before < 92
     assert len(set(np.round(chart.upper, 6))) > 1
+
+
+def test_the_room_above_a_share_bears_no_ticks(rows: pd.DataFrame) -> None:
+    marked = replace(usage_chart(rows), marks=((LIVE, "model 1.1"),))
+    figure = charts.control_chart(marked, title="AI usage")
+    assert figure.layout.yaxis.range[1] > 100
+    assert figure.layout.yaxis.tickvals == (0, 20, 40, 60, 80, 100)
+
+
+def test_a_scenario_out_of_reach_is_told_in_the_colour_of_the_theme() -> None:
+    figure = charts.scenario_grid((["0%", "50%"], ["100%"]), [[3.0, None]], [["3", "out of reach"]], title="Posts")
+    assert [list(line) for line in figure.data[0].text] == [["3", ""]]
+    (told,) = figure.layout.annotations
+    assert (told.x, told.y, told.text) == ("50%", "100%", "out of reach")
 
 
 def test_more_ai_needs_fewer_people_and_more_volume_needs_more(rows: pd.DataFrame) -> None:
