@@ -13,17 +13,17 @@ from sqlmodel import Session, col, func, select
 from db.audit import Actor
 from db.engine import snapshot, transaction
 from db.tables import Account, Case, Event, ImageSet, Rating, Reading, Study, Task
-from study.accounts import confirm_identity
 from study.clock import Instant, read_clock
 from study.errors import Forbidden, RejectedInput
 from study.permissions import require
 from study.reading.adjudication import Disagreement, SideBySide, differing_sets, disagreements, open_adjudication, side_by_side
 from study.reading.answers import Answer, Answers
 from study.reading.calibration import calibration_feedback
-from study.reading.ratings import current_ratings, submit_reading
+from study.reading.ratings import current_ratings
 from study.reading.sittings import ReadingView, append_reading_events, save_draft
 from study.recording.events import NewEvent
 from study.studies import protocol_of
+from study.workplace import sign_reading
 
 FEWEST_FOR_AN_ESTIMATE = 3
 LATEST = 50  # readings that an estimate rests on
@@ -262,24 +262,8 @@ def keep_dispute(engine: Engine, *, actor: Actor, reading_id: str, answers: Answ
 
 
 def sign_dispute(engine: Engine, *, actor: Actor, reading_id: str, answers: Answers, password: str) -> None:
-    """Submit and sign an adjudication or a reference.
-
-    Raises
-    ------
-    Forbidden
-        When the password is wrong.
-    """
-    now = read_clock()
-    with transaction(engine, actor=actor) as db_session:
-        confirmation = confirm_identity(
-            db_session, account_id=actor.account_id or "", password=password, now=now.at, session_id=actor.session_id
-        )
-    if confirmation is None:
-        raise Forbidden("the password is wrong; nothing is signed yet")
-    with transaction(engine, actor=actor) as db_session:
-        submit_reading(
-            db_session, reading_id=reading_id, answers=answers, confirmation=confirmation, actor=actor, now=now, operation=ADJUDICATE
-        )
+    """Submit and sign an adjudication or a reference, as a reading is signed."""
+    sign_reading(engine, actor=actor, reading_id=reading_id, answers=answers, password=password, operation=ADJUDICATE)
 
 
 def overview(engine: Engine, *, actor: Actor, study_id: str) -> Overview:

@@ -201,7 +201,9 @@ def keep_draft(engine: Engine, *, actor: Actor, reading_id: str, answers: Answer
         return save_draft(db_session, reading_id=reading_id, draft=answers.to_dict(), revision=revision, actor=actor)
 
 
-def sign_reading(engine: Engine, *, actor: Actor, reading_id: str, answers: Answers, password: str) -> None:
+def sign_reading(
+    engine: Engine, *, actor: Actor, reading_id: str, answers: Answers, password: str, operation: str = "reading.rate"
+) -> None:
     """Submit and sign; a wrong password counts and is told.
 
     Raises
@@ -215,9 +217,11 @@ def sign_reading(engine: Engine, *, actor: Actor, reading_id: str, answers: Answ
             db_session, account_id=actor.account_id or "", password=password, now=now.at, session_id=actor.session_id
         )
     if confirmation is None:
-        raise Forbidden("the password is wrong; the reading is not signed yet")
+        raise Forbidden("the password is wrong; nothing is signed yet")
     with transaction(engine, actor=actor) as db_session:
-        submit_reading(db_session, reading_id=reading_id, answers=answers, confirmation=confirmation, actor=actor, now=now)
+        submit_reading(
+            db_session, reading_id=reading_id, answers=answers, confirmation=confirmation, actor=actor, now=now, operation=operation
+        )
 
 
 def reading_events(engine: Engine, *, actor: Actor, reading_id: str, events: Sequence[NewEvent]) -> None:
