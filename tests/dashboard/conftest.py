@@ -21,7 +21,7 @@ from tests.system.workplaces import reconstruction, running_study
 MAIN = Path(__file__).parents[2] / "dashboard" / "main.py"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A running study with drawn cases, and an account in every role."""
     folder = tmp_path_factory.mktemp("pages") / "home"
