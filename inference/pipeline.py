@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inference.allocator import reuse_freed_memory
 from inference.beside import Beside
 from inference.bone_removal import remove_bone
 from inference.checks import in_order, judge, lumen_findings
@@ -91,6 +92,7 @@ def reconstruct(
     WrongRequest
         For an unknown method or recipe, or `subtraction` without an unenhanced scan.
     """
+    reuse_freed_memory()
     require_scan(volume)
     watch, findings, late = Stopwatch(progress), list[Finding](), list[Finding]()
     with watch.stage("fingerprint"):

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from inference.allocator import return_freed_memory
 from inference.anatomy import LABELS
 from inference.beside import Beside
 from inference.label_figures import label_counts
@@ -171,6 +172,7 @@ class Reconstruction:
             draft = partial / "case.json"
             draft.write_text(json.dumps(record, indent=2, ensure_ascii=False, default=_plain) + "\n", encoding="utf-8")
             draft.replace(target / "case.json")
+        return_freed_memory()
         return target
 
     def _write_masks(self, folder: Path) -> None:

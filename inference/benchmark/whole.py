@@ -10,6 +10,8 @@ import psutil
 
 PROGRAM = """
 import sys
+from inference.allocator import reuse_freed_memory
+reuse_freed_memory()
 from inference.pipeline import reconstruct
 from inference.scans.load import load
 scan, out, method = sys.argv[1:]

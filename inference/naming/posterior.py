@@ -19,6 +19,8 @@ class PosteriorRules(Landmarks):
         for node in np.flatnonzero(self.tree.degree >= 3):
             if abs(self.left(int(node))) > 16.0 or node in self.roots or nodes[node, 2] < self.arch_top_mm() + 70.0:
                 continue
+            if self._midline_run_up(int(node), set()) is None:
+                continue  # with legs to leave out there would be none either, and legs take long
             legs = self._legs(int(node))
             right = [leg for leg in legs if leg[0] == "r"]
             left = [leg for leg in legs if leg[0] == "l"]

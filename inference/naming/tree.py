@@ -1,6 +1,7 @@
 """The vessel graph as naming walks it: nodes, branches, cheap paths, and short jumps over gaps."""
 
 import heapq
+import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,12 +57,14 @@ class VesselTree:
     degree: Array
     branches: list[Branch]
     at: list[list[int]] = field(default_factory=list)
+    _steps: list[list[tuple[int, int, float, float]]] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
-        self.at = [[] for _ in range(len(self.nodes_mm))]
+        self.at, self._steps = [[] for _ in range(len(self.nodes_mm))], [[] for _ in range(len(self.nodes_mm))]
         for number, branch in enumerate(self.branches):
             for node in {branch.start, branch.end}:
                 self.at[node].append(number)
+                self._steps[node].append((number, branch.other(node), branch.price, branch.length_mm))
 
     @property
     def leaves(self) -> Array:
@@ -77,7 +80,8 @@ class VesselTree:
         by_length: bool = False,
     ) -> tuple[Array, Array]:
         """Cheapest cost to every node (infinite where not reached) and the branch it is reached by (−1 at sources)."""
-        cost, by = np.full(len(self.nodes_mm), np.inf), np.full(len(self.nodes_mm), -1)
+        shut, gone = frozenset(without_branches), frozenset(without_nodes)
+        cost, by = [math.inf] * len(self.nodes_mm), [-1] * len(self.nodes_mm)  # lists: numpy's single items are slow to reach
         queue = [(0.0, int(source)) for source in sources]
         for _, source in queue:
             cost[source] = 0.0
@@ -86,14 +90,12 @@ class VesselTree:
             paid, here = heapq.heappop(queue)
             if paid > cost[here]:
                 continue
-            for number in self.at[here]:
-                branch = self.branches[number]
-                there = branch.other(here)
-                onward = paid + (branch.length_mm if by_length else branch.price)
-                if number not in without_branches and there not in without_nodes and onward < cost[there]:
+            for number, there, price, length in self._steps[here]:
+                onward = paid + (length if by_length else price)
+                if onward < cost[there] and number not in shut and there not in gone:
                     cost[there], by[there] = onward, number
                     heapq.heappush(queue, (onward, there))
-        return cost, by
+        return np.array(cost), np.array(by, int)
 
     def path(self, by: Array, end: int) -> list[int]:
         """Branches from the source to `end`, as found by `walk`."""
@@ -142,25 +144,30 @@ class VesselTree:
         closed = set(spine) | set(blocked)
         sources = sorted({*on_spine, *(int(node) for node in rivals)})
         cost, by = self.walk(sources, without_branches=closed)
-        root = self.roots_of(sources, cost, by)
+        root, paid, reached = self.roots_of(sources, cost, by).tolist(), cost.tolist(), by.tolist()
         parts: dict[int, list[int]] = {}
         for number, branch in enumerate(self.branches):
-            ends = [node for node in (branch.start, branch.end) if np.isfinite(cost[node])]
-            if number in closed or not ends:
+            start, end = branch.start, branch.end
+            if number in closed or min(paid[start], paid[end]) == math.inf:
                 continue
-            far = max(ends, key=lambda node: cost[node])
-            hangs_on = int(root[far]) if by[far] >= 0 else min(ends, key=lambda node: self.nodes_mm[node, 2])
+            far = end if paid[start] < paid[end] < math.inf or paid[start] == math.inf else start
+            if reached[far] >= 0:
+                hangs_on = root[far]
+            else:
+                hangs_on = min((node for node in (start, end) if paid[node] < math.inf), key=lambda node: float(self.nodes_mm[node, 2]))
             parts.setdefault(hangs_on, []).append(number)
-        return {node: part for node, part in parts.items() if node in on_spine}
+        wanted = set(on_spine)
+        return {node: part for node, part in parts.items() if node in wanted}
 
     def roots_of(self, sources: Collection[int], cost: Array, by: Array) -> Array:
         """The source that every node was reached from by `walk` (n,), −1 where none was."""
-        root = np.full(len(self.nodes_mm), -1)
-        root[list(sources)] = list(sources)
-        for node in np.argsort(cost, kind="stable"):
-            if np.isfinite(cost[node]) and by[node] >= 0:
-                root[node] = root[self.branches[by[node]].other(int(node))]
-        return root
+        root, reached = [-1] * len(self.nodes_mm), by.tolist()
+        for source in sources:
+            root[source] = source
+        for node in np.argsort(cost, kind="stable").tolist():
+            if reached[node] >= 0:
+                root[node] = root[self.branches[reached[node]].other(node)]
+        return np.array(root, int)
 
     def length(self, numbers: Iterable[int]) -> float:
         """Total length of branches without jumps. [mm]"""
@@ -187,16 +194,25 @@ def tree_of(skeleton: Skeleton, *, scale: float = 1.0) -> VesselTree:
     return VesselTree(nodes, degree, branches + _jumps(nodes, degree, branches))
 
 
-def _outward(branches: list[Branch], node: int) -> Array:
-    """Unit direction in which an end node's only branch leaves it."""
+def _by_node(branches: list[Branch]) -> dict[int, list[Branch]]:
+    """The branches that begin or end at every node."""
+    found: dict[int, list[Branch]] = {}
     for branch in branches:
-        if node in (branch.start, branch.end):
-            points = branch.points_mm if branch.end == node else branch.points_mm[::-1]
-            heading = points[-1] - points[max(0, len(points) - 12)]
-            size = float(np.linalg.norm(heading))
-            unit: Array = heading / size if size > 0 else heading
-            return unit
-    return np.zeros(3)
+        for node in {branch.start, branch.end}:
+            found.setdefault(node, []).append(branch)
+    return found
+
+
+def _outward(at: dict[int, list[Branch]], node: int) -> Array:
+    """Unit direction in which an end node's only branch leaves it."""
+    if node not in at:
+        return np.zeros(3)
+    branch = at[node][0]
+    points = branch.points_mm if branch.end == node else branch.points_mm[::-1]
+    heading = points[-1] - points[max(0, len(points) - 12)]
+    size = float(np.linalg.norm(heading))
+    unit: Array = heading / size if size > 0 else heading
+    return unit
 
 
 def _component(count: int, branches: list[Branch]) -> Array:
@@ -214,11 +230,11 @@ def _component(count: int, branches: list[Branch]) -> Array:
     return np.array([root(node) for node in range(count)])
 
 
-def _are_one_trunk(branches: list[Branch], degree: Array, end: int, near: int, gap: Array) -> bool:
+def _are_one_trunk(at: dict[int, list[Branch]], degree: Array, end: int, near: int, gap: Array) -> bool:
     """Whether two ends of one piece are a trunk that is cut: both free, both wide, of like width, and not back to back."""
-    if degree[near] > 1 or float(-gap @ _outward(branches, near)) < 0.3 * float(np.linalg.norm(gap)):
+    if degree[near] > 1 or float(-gap @ _outward(at, near)) < 0.3 * float(np.linalg.norm(gap)):
         return False
-    width = [branch.radius_mm for node in (end, near) for branch in branches if node in (branch.start, branch.end)]
+    width = [branch.radius_mm for node in (end, near) for branch in at.get(node, [])]
     return min(width) >= 0.8 and max(width) <= 1.8 * min(width)
 
 
@@ -226,31 +242,31 @@ def _jumps(nodes: Array, degree: Array, branches: list[Branch]) -> list[Branch]:
     """From every end to the nearest node of another piece that lies ahead of it."""
     if len(nodes) < 2:
         return []
-    piece, tree, found = _component(len(nodes), branches), cKDTree(nodes), []
+    piece, tree, found, at = _component(len(nodes), branches), cKDTree(nodes), [], _by_node(branches)
     for end in np.flatnonzero(degree == 1):
-        heading = _outward(branches, int(end))
+        heading = _outward(at, int(end))
         for near in tree.query_ball_point(nodes[end], JUMP_MM):
             gap = nodes[near] - nodes[end]
             size = float(np.linalg.norm(gap))
             if near == end or size < 1e-6 or float(gap @ heading) < 0.3 * size:
                 continue
-            if piece[near] == piece[end] and not _are_one_trunk(branches, degree, int(end), int(near), gap):
+            if piece[near] == piece[end] and not _are_one_trunk(at, degree, int(end), int(near), gap):
                 continue
             found.append(Branch(int(end), int(near), size, 0.5, np.stack([nodes[end], nodes[near]]), jump=True))
-    return found + _shut(nodes, degree, branches)
+    return found + _shut(nodes, degree, at)
 
 
-def _shut(nodes: Array, degree: Array, branches: list[Branch]) -> list[Branch]:
+def _shut(nodes: Array, degree: Array, at: dict[int, list[Branch]]) -> list[Branch]:
     """Between wide ends that face each other over a longer gap, each the other's nearest: a vessel that is shut."""
     width = np.zeros(len(nodes))
-    for branch in branches:
-        for node in (branch.start, branch.end):
-            width[node] = max(width[node], branch.radius_mm)
+    for node, touching in at.items():
+        width[node] = max(branch.radius_mm for branch in touching)
     ends = np.flatnonzero((degree == 1) & (width >= FACING_RADIUS_MM)).tolist()
-    heading = {end: _outward(branches, end) for end in ends}
+    heading = {end: _outward(at, end) for end in ends}
     across: dict[int, tuple[float, int]] = {}
     for end in ends:
-        for near in ends:
+        away = np.linalg.norm(nodes[ends] - nodes[end], axis=1)
+        for near in np.array(ends, int)[(away > 0.9 * JUMP_MM) & (away < 1.1 * FACING_MM)].tolist():
             gap = nodes[near] - nodes[end]
             size = float(np.linalg.norm(gap))
             if near == end or not JUMP_MM < size <= FACING_MM or max(width[[end, near]]) > FACING_RATIO * min(width[[end, near]]):

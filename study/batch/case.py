@@ -81,8 +81,10 @@ def run_case(request: dict[str, Any], *, model: "Model | None" = None) -> dict[s
 
 def _reconstruct(request: dict[str, Any], folder: Path, model: "Model | None") -> str:
     from inference import load
+    from inference.allocator import reuse_freed_memory
     from inference.pipeline import reconstruct
 
+    reuse_freed_memory()
     options, second = Options(**request["options"]), request.get("unenhanced")
     if model is None and options.method == "network":
         model = kept_model(options.model, options.device, options.gpu_share)

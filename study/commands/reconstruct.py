@@ -43,12 +43,14 @@ def reconstruct(
     Example: gilbreth reconstruct scan.nii.gz --out out/ --method threshold
     """
     from inference import load
+    from inference.allocator import reuse_freed_memory
     from inference.beside import Beside
     from inference.pipeline import check_options, finished, request_for, require_scan
     from study.console import counting, home_directory
     from study.model_versions import promoted_model
 
     check_options(method=method, recipe=recipe, has_unenhanced=unenhanced is not None)
+    reuse_freed_memory()
     given = limits_of(protocol)
     if method == "network":
         model = model or promoted_model(home_directory(None))
