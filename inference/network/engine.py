@@ -1,6 +1,7 @@
 """Runs a network on patches: OpenVINO in bfloat16 on CPUs that have it, torch on CUDA, plain torch elsewhere."""
 
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,8 +93,7 @@ class OpenVinoEngine:
     def __init__(
         self, network: ResidualUNet, *, patch: int, rim: int = 0, threads: int | None, report: Callable[[str], None] = lambda _: None
     ) -> None:
-        import openvino as ov
-
+        ov = _openvino()
         core = ov.Core()
         bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") and os.environ.get("GILBRETH_PRECISION") != "fp32"
         if not bf16:
@@ -116,6 +116,14 @@ class OpenVinoEngine:
             self._queue.start_async([np.ascontiguousarray(patch[None], np.int16)], (found, place))
         self._queue.wait_all()
         return np.stack([found[place] for place in range(len(patches))])
+
+
+def _openvino() -> Any:
+    """The library, without its telemetry, which tells a server outside of every network that is converted unless it cannot be loaded."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # what the library takes for "not installed"
+    import openvino
+
+    return openvino
 
 
 def _keep(request: Any, where: tuple[dict[int, Evidence], int]) -> None:

@@ -6,6 +6,7 @@ is lost, the same command on another one goes on from the ledger.
 
 import contextlib
 import logging
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -60,6 +61,7 @@ def run_ray(engine: Engine, errand: Errand, *, address: str | None = None, seer_
 
 
 def _connected(address: str | None) -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster that is started here tells nobody outside
     try:
         import ray
     except ModuleNotFoundError as error:
@@ -69,7 +71,7 @@ def _connected(address: str | None) -> Any:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=None if address else False)
         except (ConnectionError, RuntimeError, ValueError) as error:
             where = f"at {address}" if address else "of this machine's own"
-            raise MissingPart(f"no Ray cluster {where} ({str(error).splitlines()[0]}); start one with `ray start --head`") from error
+            raise MissingPart(f"no Ray cluster {where} ({str(error).splitlines()[0]}); start one with `ray start --head --disable-usage-stats`") from error
     return ray
 
 

@@ -1,6 +1,8 @@
 """Weights come back as they went, and altered ones are refused."""
 
 import json
+import os
+import subprocess
 import sys
 
 import numpy as np
@@ -144,3 +146,23 @@ def test_a_model_opens_its_engine_ahead_and_does_not_open_it_again(saved, tmp_pa
     model = open_ready(path.parent, device="cpu")
     first = model.engines.of(model.fine, patch=model.look.patch, rim=model.look.halo, device="cpu", threads=None)
     assert model.ready(device="cpu").engines.of(model.fine, patch=80, rim=12, device="cpu", threads=None) is first
+
+
+def test_nothing_is_told_to_anybody_outside(saved, tmp_path):
+    """OpenVINO's telemetry keeps an id and a count in the home and sends them off in processes of its own."""
+    pytest.importorskip("openvino")
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from inference.network.engine import open_engine\n"
+        "from inference.network.weights import load_weights\n"
+        "engine = open_engine(load_weights(Path(sys.argv[1]))[0], patch=16, device='cpu', threads=1)\n"
+        "print(engine.name, [name for name in sys.modules if name.startswith('openvino_telemetry.')])\n"
+    )
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {**os.environ, "HOME": str(home), "GILBRETH_CACHE": str(tmp_path / "cache"), "CI": ""}
+    done = subprocess.run([sys.executable, "-c", program, str(saved[1])], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.startswith("openvino")
+    assert done.stdout.rstrip().endswith("[]")
+    assert not (home / "intel").exists()
