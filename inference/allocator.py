@@ -1,4 +1,4 @@
-"""Keep freed memory in the process: a reconstruction makes and drops hundreds of volumes, and new pages cost as much as the work on them."""
+"""Keep freed memory in the process: a reconstruction makes and drops hundreds of volumes, and new pages cost as much as the work."""
 
 import ctypes
 import os

@@ -63,6 +63,22 @@ def nearest(labels: npt.NDArray[Number], shape: tuple[int, int, int]) -> npt.NDA
     return out
 
 
+def block_means(array: npt.NDArray[np.integer | np.bool_], block: tuple[int, int, int]) -> npt.NDArray[np.float32]:
+    """Means of blocks of (z, y, x) voxels, of an array whose shape they divide; a mask's are shares. Numpy's mean, in a tenth of the time.
+
+    Examples
+    --------
+    >>> block_means(np.arange(8, dtype=np.int16).reshape(1, 2, 4), (1, 2, 2)).tolist()
+    [[[2.5, 4.5]]]
+    """
+    deep, high, wide = block
+    kind = np.uint16 if array.dtype == bool and deep * high * wide < 65536 else np.int64
+    total = np.add.reduce(array.reshape(-1, deep, *array.shape[1:]), axis=1, dtype=kind)
+    total = sum((total[:, first::high] for first in range(1, high)), start=total[:, ::high])
+    total = sum((total[:, :, first::wide] for first in range(1, wide)), start=total[:, :, ::wide])
+    return (total / (deep * high * wide)).astype(np.float32)
+
+
 def nearest_indices(old: tuple[int, ...], new: tuple[int, ...]) -> list[npt.NDArray[np.int64]]:
     """For every index along an axis of the new grid, that of the nearest voxel of the old one over the same field.
 

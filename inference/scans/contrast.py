@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from inference.resample import block_means
 from inference.volume import Volume
 
 Image = npt.NDArray[np.float32]
@@ -64,9 +65,7 @@ def coarse(volume: Volume, target_mm: tuple[float, float, float]) -> tuple[Image
     image = np.empty(counts, np.float32)
     for index in range(counts[0]):
         block = volume.array[index * factor[0] : (index + 1) * factor[0], : counts[1] * factor[1], : counts[2] * factor[2]]
-        flat, down, across = block.sum(0, dtype=np.int64), block.shape[1] // counts[1], block.shape[2] // counts[2]
-        total = sum(flat[i::down, j::across] for i in range(down) for j in range(across))
-        image[index] = total / (len(block) * down * across)
+        image[index] = block_means(block, (len(block), block.shape[1] // counts[1], block.shape[2] // counts[2]))[0]
     z, y, x = (s * f for s, f in zip(volume.spacing_mm, factor, strict=True))
     return image, (z, y, x)
 

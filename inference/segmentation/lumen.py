@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from inference.resample import block_means
 from inference.segmentation.filters import box_moments
 from inference.segmentation.morphology import Labelled, dilated, eroded, label, largest_around
 from inference.segmentation.tubes import Tubes, extents_mm, free_tubes
@@ -287,8 +288,7 @@ def planar_share(mask: BoolMask, spacing_mm: tuple[float, float, float], *, sigm
     size = [max(1, round(2.0 / step)) for step in spacing_mm]
     whole = [max(count // block, 1) * block for count, block in zip(mask.shape, size, strict=True)]
     padded = np.pad(mask, [(0, max(0, want - count)) for want, count in zip(whole, mask.shape, strict=True)])
-    z, y, x = (want // block for want, block in zip(whole, size, strict=True))
-    blocks = padded[: whole[0], : whole[1], : whole[2]].reshape(z, size[0], y, size[1], x, size[2]).mean((1, 3, 5)).astype(np.float32)
+    blocks = block_means(padded[: whole[0], : whole[1], : whole[2]], (size[0], size[1], size[2]))
     step = [spacing * block for spacing, block in zip(spacing_mm, size, strict=True)]
     grids = np.meshgrid(*[(np.arange(n) - n / 2) * s for n, s in zip(blocks.shape, step, strict=True)], indexing="ij")
     axes = [grid.astype(np.float32) for grid in grids]

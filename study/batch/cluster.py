@@ -71,7 +71,9 @@ def _connected(address: str | None) -> Any:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=None if address else False)
         except (ConnectionError, RuntimeError, ValueError) as error:
             where = f"at {address}" if address else "of this machine's own"
-            raise MissingPart(f"no Ray cluster {where} ({str(error).splitlines()[0]}); start one with `ray start --head --disable-usage-stats`") from error
+            raise MissingPart(
+                f"no Ray cluster {where} ({str(error).splitlines()[0]}); start one with `ray start --head --disable-usage-stats`"
+            ) from error
     return ray
 
 
