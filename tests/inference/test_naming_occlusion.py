@@ -6,7 +6,7 @@ import pytest
 from inference.anatomy import NUMBERS
 from inference.geometry import Geometry
 from inference.naming import name_arteries
-from inference.naming.tree import Branch, _shut
+from inference.naming.tree import Branch, _by_node, _shut
 from inference.phantom.arteries import Variants, grow_arteries
 from inference.phantom.tubes import tube_field
 from inference.segmentation.result import Segmentation
@@ -60,7 +60,7 @@ def test_ends_that_face_each_other_over_a_long_gap_are_one_vessel_and_others_are
     nodes = np.array([(0, 0, 0), (0, 0, 30), (0, 0, 50), (0, 0, 80), (25, 0, 50), (25, 0, 80)], float)
     degree = np.ones(6, int)
     branches = [Branch(first, last, 30.0, 2.0, np.linspace(nodes[first], nodes[last], 40)) for first, last in ((0, 1), (2, 3), (4, 5))]
-    found = _shut(nodes, degree, branches)
+    found = _shut(nodes, degree, _by_node(branches))
     assert [(jump.start, jump.end, jump.jump) for jump in found] == [(1, 2, True)]
     thin = [Branch(b.start, b.end, b.length_mm, 0.6, b.points_mm) for b in branches]
-    assert _shut(nodes, degree, thin) == []
+    assert _shut(nodes, degree, _by_node(thin)) == []
