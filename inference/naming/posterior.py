@@ -16,12 +16,13 @@ class PosteriorRules(Landmarks):
     def find_confluence(self) -> None:
         """The lowest node near the midline that two trunks from both sides reach from below, with a third going up."""
         nodes, options = self.tree.nodes_mm, []
+        walked = self.tree.walk(self.roots)
         for node in np.flatnonzero(self.tree.degree >= 3):
             if abs(self.left(int(node))) > 16.0 or node in self.roots or nodes[node, 2] < self.arch_top_mm() + 70.0:
                 continue
             if self._midline_run_up(int(node), set()) is None:
                 continue  # with legs to leave out there would be none either, and legs take long
-            legs = self._legs(int(node))
+            legs = self._legs(int(node), *walked)
             right = [leg for leg in legs if leg[0] == "r"]
             left = [leg for leg in legs if leg[0] == "l"]
             up = self._midline_run_up(int(node), {leg[1] for leg in legs})
@@ -65,10 +66,16 @@ class PosteriorRules(Landmarks):
         self.spines[f"vertebral_{side}"] = path[:place]
         self.notes["confluence"] = "one vertebral"
 
-    def _legs(self, node: int) -> list[tuple[str, int, float, list[int]]]:
-        """Ways from a node down to a root, one per branch that leaves it: side, first branch, cost, path from the root."""
+    def _legs(self, node: int, cost: Array, by: Array) -> list[tuple[str, int, float, list[int]]]:
+        """Ways from a node down to a root, one per branch that leaves it: side, first branch, cost, path from the root.
+
+        Parameters
+        ----------
+        cost, by : numpy.ndarray
+            From `walk(roots)`.
+        """
         tree, found = self.tree, []
-        cost, by = tree.walk(self.roots, without_nodes={node})
+        cost, by = tree.walk_round(node, cost, by)
         for number in tree.at[node]:
             there = tree.branches[number].other(node)
             if there == node or not np.isfinite(cost[there]):
@@ -83,10 +90,11 @@ class PosteriorRules(Landmarks):
                 continue
             if near[:, 1].mean() < track[0, 1] - 6.0:
                 continue  # a vertebral artery comes from behind or from the side, never from the front
-            if self._feeds_much(path, node):
-                continue  # a carotid artery on its way to the anterior communicating artery
             found.append(("l" if aside > 0 else "r", number, float(cost[there]), path))
-        return found
+        if {leg[0] for leg in found} != {"l", "r"}:
+            return []  # no confluence, whatever the ways feed
+        # what feeds much is a carotid artery on its way to the anterior communicating artery
+        return [leg for leg in found if not self._feeds_much(leg[3], node)]
 
     def _feeds_much(self, path: list[int], end: int) -> bool:
         """Whether long side trees hang on the upper half of a path: external carotid or middle cerebral artery."""

@@ -97,6 +97,33 @@ class VesselTree:
                     heapq.heappush(queue, (onward, there))
         return np.array(cost), np.array(by, int)
 
+    def walk_round(self, node: int, cost: Array, by: Array) -> tuple[Array, Array]:
+        """What `walk` with `without_nodes={node}` finds, from a walk with that node: only what was reached by way of it is walked anew."""
+        beyond, stack = {node}, [node]
+        while stack:
+            reached = {there for number, there, _, _ in self._steps[stack.pop()] if by[there] == number} - beyond
+            beyond |= reached
+            stack += reached
+        cost, by = cost.copy(), by.copy()
+        lost = sorted(beyond)
+        cost[lost], by[lost] = math.inf, -1
+        queue: list[tuple[float, int]] = []
+        for here in lost:
+            for number, there, price, _ in self._steps[here]:
+                if here != node and there not in beyond and cost[there] + price < cost[here]:
+                    cost[here], by[here] = cost[there] + price, number
+            if cost[here] < math.inf:
+                heapq.heappush(queue, (float(cost[here]), here))
+        while queue:
+            paid, here = heapq.heappop(queue)
+            if paid > cost[here]:
+                continue
+            for number, there, price, _ in self._steps[here]:
+                if there in beyond and there != node and paid + price < cost[there]:
+                    cost[there], by[there] = paid + price, number
+                    heapq.heappush(queue, (paid + price, there))
+        return cost, by
+
     def path(self, by: Array, end: int) -> list[int]:
         """Branches from the source to `end`, as found by `walk`."""
         way: list[int] = []
