@@ -81,8 +81,13 @@ def _cut_off(volume: Volume, segmentation: Segmentation, box: Box, inside: Array
 def _free(segmentation: Segmentation, box: Box) -> Array:
     """Where no other artery, no vein and no bone lies."""
     unnamed = (segmentation.arteries[box] == 0) | (segmentation.arteries[box] == NUMBERS["unnamed"])
-    free: Array = unnamed & (segmentation.veins[box] == 0) & (segmentation.bone[box] == 0)
+    free: Array = unnamed & _no_vein_or_bone(segmentation, box)
     return free
+
+
+def _no_vein_or_bone(segmentation: Segmentation, box: Box) -> Array:
+    outside: Array = (segmentation.veins[box] == 0) & (segmentation.bone[box] == 0)
+    return outside
 
 
 def _counts(volume: Volume, segmentation: Segmentation, box: Box, inside: Array, piece: Array) -> bool:
@@ -97,7 +102,8 @@ def _counts(volume: Volume, segmentation: Segmentation, box: Box, inside: Array,
     if float(np.linalg.norm((second - first) * np.asarray(volume.spacing_mm))) <= max(LEAST_MM, 3.001 * max(volume.spacing_mm)):
         return False
     way = _beside_way(first, second, inside.shape, volume.spacing_mm)
-    seen = inside | (way & _free(segmentation, box) & (hu >= TISSUE_HU + DARK_SHARE * (lumen - TISSUE_HU)))
+    # a twig may run through another artery that it touches: nothing is dark there
+    seen = inside | (way & _no_vein_or_bone(segmentation, box) & (hu >= TISSUE_HU + DARK_SHARE * (lumen - TISSUE_HU)))
     joined = label(seen, connectivity=26).labels
     if np.intersect1d(joined[piece], joined[rest]).size:
         return False
