@@ -102,8 +102,8 @@ def _counts(volume: Volume, segmentation: Segmentation, box: Box, inside: Array,
     if float(np.linalg.norm((second - first) * np.asarray(volume.spacing_mm))) <= max(LEAST_MM, 3.001 * max(volume.spacing_mm)):
         return False
     way = _beside_way(first, second, inside.shape, volume.spacing_mm)
-    # a twig may run through another artery that it touches: nothing is dark there
-    seen = inside | (way & _no_vein_or_bone(segmentation, box) & (hu >= TISSUE_HU + DARK_SHARE * (lumen - TISSUE_HU)))
+    through = _on_line(first, second, inside.shape) & _no_vein_or_bone(segmentation, box)  # a twig may run through another artery
+    seen = inside | (((way & _free(segmentation, box)) | through) & (hu >= TISSUE_HU + DARK_SHARE * (lumen - TISSUE_HU)))
     joined = label(seen, connectivity=26).labels
     if np.intersect1d(joined[piece], joined[rest]).size:
         return False
@@ -139,6 +139,14 @@ def _beside_way(first: Array, second: Array, shape: tuple[int, ...], spacing_mm:
     share = np.clip((offset @ along) / max(float(along @ along), 1e-9), 0.0, 1.0)
     beside[inner] = np.linalg.norm(offset - share[..., None] * along, axis=-1) <= WAY_MM
     return beside
+
+
+def _on_line(first: Array, second: Array, shape: tuple[int, ...]) -> Array:
+    """Voxels that the straight line between two others passes."""
+    line = np.zeros(shape, bool)
+    steps = np.linspace(0.0, 1.0, 4 * int(np.abs(second - first).max()) + 2)[:, None]
+    line[tuple(np.rint(first + steps * (second - first)).astype(int).T)] = True
+    return line
 
 
 def _near_end(volume: Volume, piece: Array, rest: Array, start: tuple[int, int, int]) -> Points:

@@ -160,6 +160,17 @@ def test_a_bright_way_round_a_gap_does_not_join_its_sides() -> None:
     assert ("interrupted", "middle_cerebral_l") in codes(judge(volume, without(whole, gap), volume))
 
 
+@pytest.mark.parametrize(("crossing", "told"), [(True, False), (False, True)])
+def test_a_narrow_artery_that_runs_through_another_is_whole_and_one_with_a_gap_there_is_not(crossing: bool, told: bool) -> None:
+    whole = narrow_tree()
+    arteries, between = whole.arteries.copy(), np.zeros(SHAPE, bool)
+    between[118:124, 28:30, 42:44] = True
+    arteries[between] = NUMBERS["posterior_communicating_l"] if crossing else 0  # the name of the artery that it runs through
+    named = replace(whole, arteries=arteries, vessel=(arteries > 0).astype(np.uint8))
+    volume = Volume(np.where(between & (not crossing), 40, scan(whole).array).astype(np.int16), GRID)
+    assert (("interrupted", "middle_cerebral_l") in codes(judge(volume, named, volume))) is told
+
+
 def test_a_break_of_two_voxels_in_a_narrow_artery_is_no_gap() -> None:
     whole = narrow_tree()
     gap = (np.indices(SHAPE)[0] >= 120) & (np.indices(SHAPE)[0] < 122) & (whole.arteries == NUMBERS["middle_cerebral_l"])
