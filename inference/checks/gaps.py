@@ -64,7 +64,7 @@ def _interrupted(volume: Volume, segmentation: Segmentation, pieces: Labelled, n
 def _cut_off(volume: Volume, segmentation: Segmentation, box: Box, inside: Array, most_mm: float) -> tuple[float, Array]:
     """Length of the longest piece that hangs on the rest of an artery through no unnamed vessel, and that piece. [mm]
 
-    Pieces up to `most_mm`, and twigs that contrast joins to the rest, do not count.
+    Pieces up to `most_mm`, up to twice that if they are one voxel thick, and twigs that contrast joins to the rest, do not count.
     """
     parts = label(inside | (_free(segmentation, box) & (segmentation.vessel[box] > 0)), connectivity=26)
     own = np.bincount(parts.labels[inside], minlength=parts.counts.size)
@@ -73,7 +73,8 @@ def _cut_off(volume: Volume, segmentation: Segmentation, box: Box, inside: Array
         piece = inside & (parts.labels == number)
         index = np.argwhere(piece)
         length = float(np.linalg.norm((index.max(axis=0) - index.min(axis=0) + 1) * np.asarray(volume.spacing_mm)))
-        if length > max(most_mm, best[0]) and _counts(volume, segmentation, box, inside, piece):
+        hair = depth_of(piece, volume.spacing_mm) <= 1.001 * max(volume.spacing_mm)
+        if length > max(2.0 * most_mm if hair else most_mm, best[0]) and _counts(volume, segmentation, box, inside, piece):
             best = (length, piece)
     return best
 

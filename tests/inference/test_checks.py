@@ -171,6 +171,15 @@ def test_a_narrow_artery_that_runs_through_another_is_whole_and_one_with_a_gap_t
     assert (("interrupted", "middle_cerebral_l") in codes(judge(volume, named, volume))) is told
 
 
+@pytest.mark.parametrize(("length", "told"), [(14, False), (26, True)])
+def test_a_crumb_one_voxel_thick_beyond_a_gap_is_told_only_if_it_is_long(length: int, told: bool) -> None:
+    arteries = narrow_tree().arteries.copy()
+    arteries[112:, 28:30, 42:44] = 0
+    arteries[118 : 118 + length, 28, 42] = NUMBERS["middle_cerebral_l"]
+    named = replace(tree(), arteries=arteries, vessel=(arteries > 0).astype(np.uint8))
+    assert (("interrupted", "middle_cerebral_l") in codes(verdict_of(named))) is told
+
+
 def test_a_break_of_two_voxels_in_a_narrow_artery_is_no_gap() -> None:
     whole = narrow_tree()
     gap = (np.indices(SHAPE)[0] >= 120) & (np.indices(SHAPE)[0] < 122) & (whole.arteries == NUMBERS["middle_cerebral_l"])
