@@ -33,7 +33,7 @@ class QcSettings:
     least_connected : float
         Smallest share of an artery's voxels in one piece with the main tree.
     most_cut_off_mm : float
-        A longer piece of an artery that does not hang on the rest of it is an interruption. [mm]
+        A longer piece of an artery that does not hang on the rest of it is an interruption; one voxel thick, twice as long. [mm]
     least_lost_mm : float
         A thin bright structure beside an artery that is at least this long and no vessel is a lost branch. [mm]
     least_symmetry : float
