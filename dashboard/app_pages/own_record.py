@@ -12,7 +12,7 @@ for column, name in zip(st.columns(3), ("tasks", "readings", "events"), strict=T
     column.metric(text(f"own_record.{name}"), len(mine[name]))
 st.download_button(text("own_record.download"), own_record.as_json(mine), "my-record.json", "application/json", key="download")
 amending.show()
-st.subheader(text("consent.title"))
+st.subheader(text("own_record.agreement"))
 agreed = own_record.agreement(mine)
 if agreed is None:
     st.markdown(text("own_record.none"))

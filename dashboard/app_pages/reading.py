@@ -7,6 +7,7 @@ from dashboard.state import text
 
 sheet = reading.current()
 if sheet is None:
+    st.title(text("page.reading"))
     st.info(text("reading.none"))
     st.page_link(state.page("queue"), label=text("page.queue"), icon=":material/list:")
     st.stop()
