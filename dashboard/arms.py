@@ -24,6 +24,10 @@ def measure_page(measure: str, *, noun: str, unit: str, effects_in: str) -> None
     comparison, pairs = state.comparison(), state.pairs(measure)
     parts.banner()
     effects = [effect for effect in comparison.effects if effect.name.startswith(measure) and effect.unit == effects_in]
+    if not any(summary.n for summary in comparison.summaries if summary.measure == measure):
+        st.info(text("arms.nothing"))
+        parts.claims()
+        return
     left, right = st.columns(2)
     if effects:
         left.plotly_chart(charts.distribution(pairs, title=f"{noun} per case by arm", unit=unit))

@@ -1,5 +1,7 @@
 """Small parts that result pages share: banner, tiles, verdict, tables. Words and numbers only; figures are in `charts.py`."""
 
+import math
+
 import pandas as pd
 import streamlit as st
 
@@ -20,6 +22,8 @@ def claims() -> None:
 
 
 def _number(value: float, digits: int = 2) -> str:
+    if math.isnan(value):
+        return "–"  # of nothing there is no mean
     return f"{value:,.{digits}f}".replace("-", "−")
 
 

@@ -11,6 +11,10 @@ st.title(text("page.quality"))
 comparison, readings = state.comparison(), state.outcomes()[0].readings
 parts.banner()
 parts.verdict(comparison)
+if readings.empty:
+    st.info(text("quality.nothing"))
+    parts.claims()
+    st.stop()
 left, right = st.columns(2)
 left.plotly_chart(charts.pass_rates(comparison, title="Pass rate by arm"))
 effects = [effect for effect in comparison.effects if effect.name.startswith("pass")]
