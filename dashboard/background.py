@@ -1,5 +1,6 @@
 """Work that takes seconds, done once in another process and shared; a page asks, shows what is there, and comes back."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -80,5 +81,6 @@ def answer_or_wait(key: str, work: Callable[[str], str], question: Callable[[], 
     try:
         return future.result()
     except (RuntimeError, subprocess.SubprocessError) as error:
-        st.warning(str(error).partition(": ")[2] or str(error))
+        said = str(error).partition(": ")[2] or str(error)
+        st.warning(re.sub(r"^rejected \[\w+\]: ", "", said))
         return None

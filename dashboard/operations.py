@@ -151,7 +151,7 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except (Forbidden, RejectedInput) as refusal:
-        st.error(str(refusal))
+        st.error(refusal.words if isinstance(refusal, RejectedInput) else str(refusal))
         return
     st.rerun()
 

@@ -22,6 +22,11 @@ class RejectedInput(StudyError, ValueError):
         self.code, self.found, self.remedy = code, found, remedy
         super().__init__(f"rejected [{code}]: {found}; {remedy}")
 
+    @property
+    def words(self) -> str:
+        """What was found and what to do, for a page: without the code that scripts go by."""
+        return f"{self.found}; {self.remedy}"
+
     def __reduce__(self) -> tuple[type["RejectedInput"], tuple[str, str, str]]:
         """So that a refusal can come back from another process."""
         return RejectedInput, (self.code, self.found, self.remedy)

@@ -183,7 +183,7 @@ def _trend(protocol: Protocol, finished: pd.DataFrame, study: str, known: Sequen
     try:
         chart = mean_chart(weekly(rows, "minutes"), unit="hands-on time [min]", changes=changes, better="lower")
     except RejectedInput as refusal:
-        return Tile("Trend", "not yet known", str(refusal)), None, ""
+        return Tile("Trend", "not yet known", refusal.words), None, ""
     weeks = np.arange(len(chart.weeks), dtype=float)
     switch = next((float(place) - 0.5 for place, week in enumerate(chart.weeks) if chart.changes and week >= chart.changes[0][0]), None)
     lines = {

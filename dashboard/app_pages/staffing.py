@@ -30,6 +30,6 @@ with st.expander(text("staffing.erlang")):
     try:
         st.dataframe(operations.roster_table(**options, shrinkage=inputs.target.shrinkage), hide_index=True)
     except RejectedInput as few:
-        st.info(f"{few.found}; {few.remedy}")
+        st.info(few.words)
     st.caption(text("staffing.method"))
 parts.claims()
