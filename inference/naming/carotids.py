@@ -68,13 +68,28 @@ class CarotidRules(PosteriorRules):
         if not path:
             return
         nodes = tree.nodes_of(path, leaf)
-        terminus = int(np.linalg.norm(tree.nodes_mm[nodes] - goal, axis=1).argmin())
+        terminus = self._anterior_fork(path, nodes, goal)
         self._bridge_back(side, path, nodes[: terminus + 1])
         parts = tree.side_parts(path, blocked=self._taken() | self._posterior_branches(), rivals=self.roots)
         self.give(f"middle_cerebral_{side}", path[terminus:])
         for node in nodes[terminus + 1 :]:
             self.give(f"middle_cerebral_{side}", parts.get(node, []))
         self._name_below_terminus(side, path, nodes, parts, terminus)
+
+    def _anterior_fork(self, path: list[int], nodes: list[int], goal: npt.NDArray[np.float64]) -> int:
+        """Place on a way, within 15 mm of a goal, where what leads up the front of the midline leaves; where none does, the nearest."""
+        tree, away = self.tree, np.linalg.norm(self.tree.nodes_mm[nodes] - goal, axis=1)
+        parts = tree.side_parts(path, blocked=self._taken() | self._posterior_branches(), rivals=self.roots)
+        best = (25.0, int(away.argmin()))
+        for place in np.flatnonzero(away < 15.0).tolist():
+            numbers = parts.get(nodes[place])
+            if not numbers:
+                continue
+            points = np.concatenate([tree.branches[number].points_mm for number in numbers])
+            points = points[np.abs(self.midline.left_of(points)) < 14.0] - tree.nodes_mm[nodes[place]]
+            rise = float((points[:, 2] - points[:, 1]).max(initial=0.0))
+            best = max(best, (rise, place))
+        return best[1]
 
     def _posterior_branches(self) -> set[int]:
         """Branches of the posterior circulation and, with a known confluence, all that touches it."""
