@@ -12,6 +12,9 @@ Array = npt.NDArray[Any]
 BRIDGE_MM = 30.0
 """A posterior communicating artery is at most this long. [mm]"""
 
+SHOULDER_MM = 70.0
+"""No branch of an external carotid lies this far from the midline below its fork, or less than 20 mm above. [mm]"""
+
 
 class CarotidRules(PosteriorRules):
     """The ways from the chest to the carotid termini, their forks, and what leaves them."""
@@ -161,11 +164,17 @@ class CarotidRules(PosteriorRules):
                 continue
             points = np.concatenate([tree.branches[number].points_mm for number in part])
             rises = points[:, 2].max() - tree.nodes_mm[node, 2]
-            if rises < 12.0 or (self.arch and tree.nodes_mm[node, 2] < self.arch_top_mm() + 45.0):
+            low = self.arch and tree.nodes_mm[node, 2] < self.arch_top_mm() + 45.0
+            if rises < 12.0 or low or self._reaches_arm(points, float(tree.nodes_mm[node, 2])):
                 continue
             if tree.length(part) > best[0]:
                 best = (tree.length(part), place)
         return self._below_loop(nodes, parts, best[1])
+
+    def _reaches_arm(self, points: Array, height_mm: float) -> bool:
+        """Whether a side tree runs out to the shoulder: the subclavian artery of a trunk that divides high, not the external carotid."""
+        aside = np.abs(self.midline.left_of(points)) > SHOULDER_MM
+        return bool((aside & (points[:, 2] < height_mm + 20.0)).any())
 
     def _below_loop(self, nodes: list[int], parts: dict[int, list[int]], fork: int | None) -> int | None:
         """The true fork where the external carotid first runs against the internal one and leaves again higher up.

@@ -1,8 +1,10 @@
-"""The tree that naming walks: the shortcuts give what the plain walks give, on random graphs."""
+"""The tree that naming walks, on random graphs, and rules on small trees made by hand."""
 
 import numpy as np
 import pytest
 
+from inference.naming.midline import Midline
+from inference.naming.rules import Namer
 from inference.naming.tree import Branch, VesselTree
 
 
@@ -52,3 +54,27 @@ def test_a_side_branch_hangs_on_the_nearest_node_of_the_path(seed: int) -> None:
             ends = [tree.branches[number].start, tree.branches[number].end]
             far = max(ends, key=lambda at: min(away[other][at] for other in on_path))
             assert far in on_path or away[node][far] == pytest.approx(min(away[other][far] for other in on_path))
+
+
+def namer_of(nodes: list[tuple[float, float, float]], pairs: list[tuple[int, int]]) -> Namer:
+    """The rules on a tree of straight branches."""
+    places = np.array(nodes, float)
+    branches = [Branch(a, b, float(np.linalg.norm(places[b] - places[a])), 2.0, np.linspace(places[a], places[b], 30)) for a, b in pairs]
+    tree = VesselTree(places, np.bincount(np.array(pairs).ravel(), minlength=len(places)), branches)
+    return Namer(tree, Midline(0.0, 0.0), bottom_mm=0.0, top_mm=330.0)
+
+
+def test_the_subclavian_artery_of_a_trunk_that_divides_high_is_no_external_carotid() -> None:
+    nodes = [(0, 0, 0), (-15, 0, 60), (-95, 5, 75), (-25, 0, 140), (-42, -15, 200), (-20, -20, 255)]
+    namer = namer_of(nodes, [(0, 1), (1, 2), (1, 3), (3, 4), (3, 5)])
+    way = [0, 2, 4]
+    found = namer._carotid_fork([0, 1, 3, 5], namer.tree.side_parts(way))
+    assert found == 2
+    assert namer.tree.length([1]) > namer.tree.length([3])  # the arm is the longer side tree
+
+
+@pytest.mark.parametrize(("front", "place"), [((-5, -70, 300), 2), ((-40, 10, 265), 1)])
+def test_a_carotid_opposite_the_other_ends_where_the_way_up_the_front_leaves(front: tuple[float, float, float], place: int) -> None:
+    nodes = [(-18, 0, 200), (-18, -23, 258), (-20, -22, 262), (-60, 30, 300), (-5, -50, 265) if place == 2 else (-30, -5, 263), front]
+    namer = namer_of(nodes, [(0, 1), (1, 2), (2, 3), (2, 4), (4, 5)])
+    assert namer._anterior_fork([0, 1, 2], [0, 1, 2, 3], np.array([-16.6, -21.0, 259.0])) == place
