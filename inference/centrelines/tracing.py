@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import cc3d
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -18,6 +17,7 @@ from inference.centrelines.minimal_path import gather, spread, walk_back
 from inference.centrelines.pieces import Box, pieces_of
 from inference.centrelines.trunk import trunk_end
 from inference.geometry import Geometry
+from inference.label_figures import label_boxes
 from inference.volume import Volume
 
 Array = npt.NDArray[Any]
@@ -319,14 +319,14 @@ def trace(arteries: Array, volume: Volume, *, step_mm: float | None = None) -> d
     """
     step = step_mm or _default_step(volume.geometry)
     traced: dict[str, Centreline] = {}
-    stats = cc3d.statistics(np.ascontiguousarray(arteries, np.uint8))
+    voxels, boxes = label_boxes(np.asarray(arteries, np.uint8), 255)
     for label in sorted(LABELS):
-        if label == NUMBERS["unnamed"] or label >= len(stats["voxel_counts"]) or not stats["voxel_counts"][label]:
+        if label == NUMBERS["unnamed"] or not voxels[label]:
             continue
-        box = stats["bounding_boxes"][label]
+        box = boxes[label]
         start = tuple(place.start for place in box)
         part = np.asarray(arteries[box]) == label
-        origin = _origin(arteries, label, stats["bounding_boxes"], stats["voxel_counts"], volume.geometry)
+        origin = _origin(arteries, label, boxes, voxels, volume.geometry)
         goal = np.array(GOAL[label]) / np.linalg.norm(GOAL[label]) if label in GOAL else None
         pieces, at_origin = _pieces(part, volume.geometry.crop((start[0], start[1], start[2]), part.shape), step, origin, goal=goal)
         if pieces:

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.anatomy import LABELS, NUMBERS
+from inference.label_figures import Box, label_boxes
 
 Array = npt.NDArray[Any]
-Box = tuple[slice, slice, slice]
 
 BRIDGES = ("anterior_communicating", "posterior_communicating_r", "posterior_communicating_l")
 """Arteries that many people lack on a side, and that are too short to be followed."""
@@ -39,10 +39,6 @@ class Named:
 
 def named_in(arteries: Array) -> Named:
     """Find the named arteries of a label map."""
-    import cc3d
-
-    stats = cc3d.statistics(np.ascontiguousarray(arteries, np.uint8))
-    counts = stats["voxel_counts"]
-    found = {LABELS[number]: number for number in LABELS if number != NUMBERS["unnamed"] and number < len(counts) and counts[number]}
-    boxes = {name: stats["bounding_boxes"][number] for name, number in found.items()}
-    return Named(arteries, {name: int(counts[number]) for name, number in found.items()}, boxes)
+    counts, boxes = label_boxes(np.asarray(arteries, np.uint8), 255)
+    found = {LABELS[number]: number for number in LABELS if number != NUMBERS["unnamed"] and counts[number]}
+    return Named(arteries, {name: int(counts[number]) for name, number in found.items()}, {name: boxes[found[name]] for name in found})

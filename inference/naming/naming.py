@@ -1,8 +1,11 @@
 """Name the arteries of a segmentation by graph and position."""
 
+# mypy: disable-error-code="untyped-decorator"
+
 from dataclasses import replace
 from typing import Any
 
+import numba as nb
 import numpy as np
 import numpy.typing as npt
 
@@ -67,12 +70,30 @@ def _painted(skeleton: Skeleton, labels: Array, vessel: Array, geometry: Geometr
     rough[tuple(skeleton.lattice.where.T)] = np.where(voxels > 0, voxels, NUMBERS["unnamed"])
     if grid.shape == vessel.shape:
         return rough
-    where = np.argwhere(vessel)
-    place = np.clip(np.rint(grid.indices(geometry.points(where))).astype(int), 0, np.array(grid.shape) - 1)
     arteries = np.zeros(vessel.shape, np.uint8)
-    found = rough[tuple(place.T)]
-    arteries[tuple(where.T)] = np.where(found > 0, found, NUMBERS["unnamed"])
+    _paint_fine(rough, vessel, *_places_on(grid, geometry), NUMBERS["unnamed"], arteries)
     return arteries
+
+
+def _places_on(grid: Geometry, geometry: Geometry) -> list[Array]:
+    """For every index along each axis of a grid, the nearest on another one along the same axes."""
+    places = []
+    for axis, count in enumerate(geometry.shape):
+        line = np.zeros((count, 3))
+        line[:, axis] = np.arange(count)
+        nearest = np.rint(grid.indices(geometry.points(line))[:, axis]).astype(np.int64)
+        places.append(np.clip(nearest, 0, grid.shape[axis] - 1))
+    return places
+
+
+@nb.njit(parallel=True, cache=True)
+def _paint_fine(rough: Array, vessel: Array, at_z: Array, at_y: Array, at_x: Array, unnamed: int, out: Array) -> None:
+    for z in nb.prange(out.shape[0]):
+        for y in range(out.shape[1]):
+            for x in range(out.shape[2]):
+                if vessel[z, y, x]:
+                    label = rough[at_z[z], at_y[y], at_x[x]]
+                    out[z, y, x] = label if label else unnamed
 
 
 def z_faces_mm(geometry: Geometry) -> tuple[float, float]:

@@ -31,6 +31,7 @@ def train_model(
     resume: bool = False,
     coarse: bool = False,
     start_from: str | Path | None = None,
+    phantom_share: float = PHANTOM_SHARE,
     report: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Train and write the bundle.
@@ -48,7 +49,9 @@ def train_model(
     coarse : bool
         Also train a small network for the coarse look; without it the fine one does both.
     start_from : str or Path, optional
-        A model of `open_model` whose fine weights to begin with, at a quarter of the learning rate.
+        A model of `open_model` whose fine weights to begin with; give the plan a lower learning rate than from nothing.
+    phantom_share : float
+        Share of crops cut from whole phantoms; runs under 1,000 steps have none.
 
     Returns
     -------
@@ -63,10 +66,9 @@ def train_model(
         if not isinstance(model, CoarseToFine):
             raise MissingPart(f"{start_from} is another maker's model; training begins with one that gilbreth train wrote, or with none")
         begun, origin = model.fine, f"; begun with weights {model.version} ({model.sha256[:12]})"
-        plan = replace(plan, learning_rate=plan.learning_rate / 4)
     report("fine network")
     long = plan.steps >= 1000  # a phantom takes longer to make than a short run
-    recipe = CropRecipe(spacing_mm=FINE.spacing_mm, phantom_share=PHANTOM_SHARE if long else 0.0)
+    recipe = CropRecipe(spacing_mm=FINE.spacing_mm, phantom_share=phantom_share if long else 0.0)
     mixed: dict[str, Any] = {"device": device, "resume": resume, "labelled": labelled, "report": report}
     states["fine"] = train(out / "fine", network=FINE, plan=plan, recipe=recipe, start_from=begun, **mixed)
     if coarse:
@@ -74,5 +76,6 @@ def train_model(
         rough = replace(plan, steps=max(1, plan.steps // 4), minutes=plan.minutes / 6, patch=32, batch=6, seed=plan.seed + 1)
         merged = replace(recipe, pooling=POOLING)
         states["coarse"] = train(out / "coarse", network=COARSE, plan=rough, recipe=merged, **mixed)
-    data = PHANTOM_DATA + origin + (f"; {len(labelled)} labelled scans of {dataset.name}" if labelled and dataset else "")
+    share = f"; {phantom_share:.0%} of the crops from whole phantoms" if long else ""
+    data = PHANTOM_DATA + share + origin + (f"; {len(labelled)} labelled scans of {dataset.name}" if labelled and dataset else "")
     return write_bundle(out, states, plan, data=data)

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from inference.anatomy import NUMBERS
+from inference.label_figures import label_boxes
 from inference.pictures.views import View, coverage, turning_view
 from inference.pictures.window import Picture
 from inference.volume import Volume
@@ -69,11 +69,11 @@ def _gravest(placed: list[tuple[int, "Finding"]]) -> list[tuple[int, "Finding"]]
 
 def _voxels(arteries: Array, names: set[str]) -> dict[Any, Array]:
     """Indices (n, 3) of the voxels of some arteries, each looked for in its own box."""
-    boxes = ndimage.find_objects(arteries, max_label=max((NUMBERS[name] for name in names), default=1))
+    counts, boxes = label_boxes(arteries, 255)
     found = {}
     for name in names:
-        box = boxes[NUMBERS[name] - 1]
-        if box is not None:
+        box = boxes[NUMBERS[name]]
+        if counts[NUMBERS[name]]:
             found[name] = np.argwhere(arteries[box] == NUMBERS[name]) + [side.start for side in box]
     return found
 

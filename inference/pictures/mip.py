@@ -143,13 +143,23 @@ def _head_up(frame: HuPicture, step_mm: float, pixel_mm: float) -> HuPicture:
 
 def _isotropic(flat: npt.NDArray[np.int16], row_mm: float, column_mm: float, pixel_mm: float) -> HuPicture:
     """Stretch a picture linearly to square pixels."""
-    from scipy.ndimage import map_coordinates
-
     rows, columns = (max(1, round(count * step / pixel_mm)) for count, step in zip(flat.shape, (row_mm, column_mm), strict=True))
     if (rows, columns) == flat.shape:
         return np.asarray(flat, np.int16)
-    at = [np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1) for new, old in zip((rows, columns), flat.shape, strict=True)]
-    return np.asarray(map_coordinates(flat, np.meshgrid(*at, indexing="ij"), order=1, mode="nearest"), np.int16)
+    stretched = _stretched(_stretched(flat.astype(np.float32), rows).T, columns).T
+    return np.rint(stretched).astype(np.int16)
+
+
+def _stretched(picture: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.float32]:
+    """A picture with that many rows, linear between its own."""
+    old = len(picture)
+    if count == old:
+        return picture
+    at = np.clip((np.arange(count) + 0.5) * old / count - 0.5, 0, old - 1)
+    low = np.minimum(at.astype(int), max(old - 2, 0))
+    weight = (at - low).astype(np.float32)[:, None]
+    lower = picture[low]
+    return np.asarray(lower + weight * (picture[np.minimum(low + 1, old - 1)] - lower))
 
 
 @numba.njit(cache=True)
@@ -202,15 +212,15 @@ def _splat(array, cosines, sines, step_x, step_y, pixel, dark, out):  # type: ig
                 tile_u = (tile % across * TILE + (TILE - columns) / 2) * step_x
                 tile_v = (tile // across * TILE + (TILE - rows) / 2) * step_y
                 centre = c * tile_u + s * tile_v + middle
-                covered = True
+                least = most[tile]
                 for column in range(max(int(np.floor(centre - reach)), 0), min(int(np.ceil(centre + reach)), width - 1) + 1):
-                    if frame[column] < most[tile]:
-                        covered = False
-                        break
-                if covered:
+                    least = min(least, frame[column])
+                if least >= most[tile]:
                     continue
                 for i in range(first[tile], first[tile + 1]):
                     hu = value[i]
+                    if hu <= least:
+                        continue
                     place = c * u[i] + s * v[i] + middle
                     low, high = int(np.ceil(place - half - 1)), int(np.floor(place + half + 1))
                     for column in range(max(low, 0), min(high, width - 1) + 1):

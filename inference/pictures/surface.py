@@ -1,7 +1,7 @@
 """Surfaces for rendering: smooth fields whose level set is the wall of a vessel or of bone.
 
 The level set runs through the scan's own grey values inside the mask, not along its voxels, so that walls are smooth where
-a mask has staircases; how far every voxel is from the surface is kept too, so that rays can jump over empty space.
+a mask has staircases.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from inference.resample import resample
 from inference.segmentation.filters import at, gaussian_derivatives
-from inference.segmentation.morphology import dilated, distance_to
+from inference.segmentation.morphology import dilated
 from inference.volume import Volume
 
 LEVEL = 90
@@ -27,8 +27,6 @@ class Surface:
     ----------
     field : numpy.ndarray
         uint8 (z, y, x); inside where it is `LEVEL` or more.
-    distance : numpy.ndarray
-        uint8: voxels to the nearest voxel inside, at most 255.
     hu : numpy.ndarray
         uint8: brightness of the material for its colour, 0 at its darkest to 255.
     step_mm : float
@@ -38,7 +36,6 @@ class Surface:
     """
 
     field: npt.NDArray[np.uint8]
-    distance: npt.NDArray[np.uint8]
     hu: npt.NDArray[np.uint8]
     step_mm: float
     centre_mm: tuple[float, float, float]
@@ -80,12 +77,10 @@ def surface(
     smooth = max(0.7, 0.55 * max(volume.spacing_mm) / step_mm)
     field = _smoothed(_scaled(cubes.array, low_hu, high_hu), smooth)
     bright = _smoothed(_scaled(cubes.array, low_hu, bright_hu), 1.0)
-    distance = np.empty(field.shape, np.uint8)
-    _whole_voxels(distance_to(field >= LEVEL, (1.0, 1.0, 1.0)), distance)
     corners = zip(box, cubes.shape, volume.shape, volume.spacing_mm, strict=True)
     # both grids share the corner of the box; the middle of the cubes is half their extent from it
     z, y, x = (side.start * spacing + count * step_mm / 2 - whole * spacing / 2 for side, count, whole, spacing in corners)
-    return Surface(field, distance, bright, step_mm, (z, y, x))
+    return Surface(field, bright, step_mm, (z, y, x))
 
 
 def _smoothed(values: npt.NDArray[np.float32], sigma: float) -> npt.NDArray[np.uint8]:
@@ -116,14 +111,6 @@ def _scale(array, low, factor, out):  # type: ignore[no-untyped-def]  # pragma: 
         for y in range(out.shape[1]):
             for x in range(out.shape[2]):
                 out[z, y, x] = min(max((np.float32(array[z, y, x]) - low) * factor, np.float32(0)), np.float32(255))
-
-
-@numba.njit(parallel=True, cache=True)
-def _whole_voxels(distance, out):  # type: ignore[no-untyped-def]  # pragma: no cover
-    for z in numba.prange(out.shape[0]):
-        for y in range(out.shape[1]):
-            for x in range(out.shape[2]):
-                out[z, y, x] = np.uint8(min(distance[z, y, x], np.float32(255)))
 
 
 def _box(mask: npt.NDArray[np.uint8], *, margin: list[int]) -> tuple[slice, slice, slice]:

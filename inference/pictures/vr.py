@@ -2,6 +2,9 @@
 
 Rows run from head to foot; a view from angle 0 looks at the patient from the front, 90 from the patient's left, as in
 `inference.pictures.mip`. No window system, no OpenGL.
+
+All rays of a row of pixels, in every view, run in one axial plane. So that plane is worked out once for all views; tiles of it through
+which no surface passes are jumped over, and pixels in front of which there is none cost nothing.
 """
 
 from dataclasses import dataclass
@@ -15,9 +18,12 @@ from inference.pictures.window import Picture
 
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
-Parts = tuple[Bytes, Bytes, Bytes, Floats, Floats]
+Parts = tuple[Bytes, Bytes, Floats, Floats]
 
 EMPTY = np.zeros((1, 1, 1), np.uint8)
+TILE = 4  # voxels
+STRIDE = np.float32(0.75)  # of a ray where there may be a surface, in voxels
+NOTHING = np.float32(1e9)
 
 
 @dataclass(frozen=True)
@@ -62,29 +68,23 @@ def render(
     list of numpy.ndarray
         uint8 (size, size, 3), on black.
     """
-    pictures = []
-    first, second = _parts(vessel, VESSEL), _parts(bone, BONE)
-    pixel = field_mm / size
-    for view in views:
-        angle = np.deg2rad(view)
-        geometry = (np.float32(np.cos(angle)), np.float32(np.sin(angle)), np.float32(pixel), field_mm)
-        frame = np.zeros((size, size, 3), np.float32)
-        depth = np.full((size, size), np.float32(1e9))
-        _render(*first, *second, *geometry, depth, frame)
-        if antialias:
-            soft = frame.copy()
-            _smooth_edges(*first, *second, *geometry, depth, frame, soft)
-            frame = soft
-        pictures.append(np.asarray(np.clip(frame * 255.0 + 0.5, 0, 255), np.uint8))
-    return pictures
+    radians, pixel = np.deg2rad(np.asarray(views, np.float64)), np.float32(field_mm / size)
+    turn = np.stack([np.cos(radians), np.sin(radians)], axis=1).astype(np.float32)
+    scene = (*_parts(vessel, VESSEL), *_parts(bone, BONE), turn, pixel, np.float32(field_mm))
+    depth = np.full((len(views), size, size), NOTHING)
+    frames = np.zeros((len(views), size, size, 3), np.uint8)
+    _render(*scene, depth, frames)
+    if antialias:
+        _smooth_edges(*scene, depth, frames)
+    return list(frames)
 
 
 def _parts(shown: Surface | None, material: Material) -> Parts:
     colours = np.array([material.rim, material.face, material.bright], np.float32)
     if shown is None:
-        return EMPTY, EMPTY, EMPTY, np.zeros(4, np.float32), colours
+        return EMPTY, EMPTY, np.zeros(4, np.float32), colours
     place = np.array([shown.step_mm, *shown.centre_mm], np.float32)
-    return shown.field, shown.distance, shown.hu, place, colours
+    return shown.field, shown.hu, place, colours
 
 
 @numba.njit(fastmath=True, cache=True)
@@ -103,37 +103,87 @@ def _sample(field, z, y, x):  # type: ignore[no-untyped-def]  # pragma: no cover
 
 
 @numba.njit(fastmath=True, cache=True)
-def _hit(field, distance, z, y, x, dy, dx, limit):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Voxels along the ray to the surface, or -1. The ray runs in an axial plane, from (z, y, x) along (dy, dx)."""
+def _plane_at(field, z, plane, tiles):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """The field in an axial plane between two slices, and the tiles of it that a surface may pass through; whether there are any."""
     depth, rows, columns = field.shape
     if z < 0 or z >= depth - 1:
-        return np.float32(-1)
-    # enter and leave the box
-    t, stop = np.float32(0), limit
-    for origin, slope, size in ((y, dy, rows), (x, dx, columns)):
-        if abs(slope) < 1e-6:
-            if origin < 0 or origin > size - 1:
-                return np.float32(-1)
-        else:
-            one, two = -origin / slope, (size - 1 - origin) / slope
-            t, stop = max(t, min(one, two)), min(stop, max(one, two))
-    k = int(z + np.float32(0.5))
-    before = np.float32(0)
+        return False
+    k = int(z)
+    above = np.float32(z - k)
+    tiles[:] = False
+    found = False
+    for y in range(rows):
+        line, lower, upper = plane[y], field[k, y], field[k + 1, y]
+        most = np.float32(0)
+        for x in range(columns):
+            line[x] = lower[x] + above * (np.float32(upper[x]) - lower[x])
+            most = max(most, line[x])
+        if most < LEVEL:
+            continue
+        found = True
+        for x in range(columns):
+            if line[x] >= LEVEL:  # it is a corner of four cells
+                for j in (max(y - 1, 0) // TILE, y // TILE):
+                    for i in (max(x - 1, 0) // TILE, x // TILE):
+                        tiles[j, i] = True
+    return found
+
+
+@numba.njit(fastmath=True, cache=True)
+def _mark(tiles, place, shape, c, s, pixel, limit, first, last):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Where along the ray of every column the tiles begin and end that it may run through, in voxels; the first after the last: none."""
+    rows, columns = shape
+    count = first.size
+    first[:], last[:] = NOTHING, -NOTHING
+    step, middle = place[0], (count - 1) * np.float32(0.5)
+    reach = np.float32(0.5 * TILE) * (abs(c) + abs(s))
+    for j in range(tiles.shape[0]):
+        y = (j * TILE + np.float32(0.5 * TILE) - (rows - 1) * np.float32(0.5)) * step + place[2]
+        for i in range(tiles.shape[1]):
+            if not tiles[j, i]:
+                continue
+            x = (i * TILE + np.float32(0.5 * TILE) - (columns - 1) * np.float32(0.5)) * step + place[3]
+            u, t = (c * x + s * y) / pixel + middle, (c * y - s * x + limit) / step
+            half = reach * step / pixel + np.float32(0.5)  # and half a pixel, for rays beside its middle
+            for column in range(max(int(np.ceil(u - half)), 0), min(int(np.floor(u + half)), count - 1) + 1):
+                first[column], last[column] = min(first[column], t - reach), max(last[column], t + reach)
+
+
+@numba.njit(fastmath=True, cache=True)
+def _march(plane, tiles, y, x, dy, dx, t, stop):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Voxels along the ray from (y, x) along (dy, dx) to the surface, or -1; t is where to begin."""
+    rows, columns = plane.shape
+    before = np.float32(-1)
     while t < stop:
         py, px = y + t * dy, x + t * dx
-        j, i = min(max(int(py + 0.5), 0), rows - 1), min(max(int(px + 0.5), 0), columns - 1)
-        gap = distance[k, j, i]
-        if gap > 3:
-            t += gap - np.float32(2.6)
+        if py < 0 or px < 0 or py >= rows - 1 or px >= columns - 1:
             before = np.float32(0)
+            t += STRIDE
             continue
-        value = _sample(field, z, py, px)
+        j, i = int(py), int(px)
+        if not tiles[j // TILE, i // TILE]:
+            away = NOTHING
+            if dy > 1e-6:
+                away = min(away, ((j // TILE + 1) * TILE - py) / dy)
+            elif dy < -1e-6:
+                away = min(away, (j // TILE * TILE - py) / dy)
+            if dx > 1e-6:
+                away = min(away, ((i // TILE + 1) * TILE - px) / dx)
+            elif dx < -1e-6:
+                away = min(away, (i // TILE * TILE - px) / dx)
+            t += max(away, np.float32(0)) + np.float32(0.01)
+            before = np.float32(-1)
+            continue
+        b, a = py - j, px - i
+        near = plane[j, i] + a * (plane[j, i + 1] - plane[j, i])
+        far = plane[j + 1, i] + a * (plane[j + 1, i + 1] - plane[j + 1, i])
+        value = near + b * (far - near)
         if value >= LEVEL:
-            if before > 0:  # linear between the last two samples
-                return t - np.float32(0.75) * (value - LEVEL) / max(value - before, np.float32(1e-3))
+            if before >= 0:  # linear between the last two samples
+                return t - STRIDE * (value - LEVEL) / max(value - before, np.float32(1e-3))
             return t
         before = value
-        t += np.float32(0.75)
+        t += STRIDE
     return np.float32(-1)
 
 
@@ -168,57 +218,118 @@ def _shade(field, hu, colours, z, y, x, dy, dx, t, right_y, right_x, out):  # ty
 
 
 @numba.njit(fastmath=True, cache=True)
-def _ray(vf, vd, vh, vp, vc, bf, bd, bh, bp, bc, c, s, u, v, field_mm, out):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Cast one ray at picture position (u, v) in mm from the middle; returns its depth in mm and writes its colour."""
-    best = np.float32(1e9)
-    limit = np.float32(field_mm)
-    for which in range(2):
-        field, distance, hu, place, colours = (vf, vd, vh, vp, vc) if which == 0 else (bf, bd, bh, bp, bc)
-        step = place[0]
-        if step == 0:
-            continue
-        start_x, start_y = c * u + s * limit, s * u - c * limit
-        z = (v - place[1]) / step + (field.shape[0] - 1) * np.float32(0.5)
-        y = (start_y - place[2]) / step + (field.shape[1] - 1) * np.float32(0.5)
-        x = (start_x - place[3]) / step + (field.shape[2] - 1) * np.float32(0.5)
-        t = _hit(field, distance, z, y, x, c, -s, min(2 * limit, best) / step)
-        if t >= 0 and t * step < best:
-            best = t * step
-            _shade(field, hu, colours, z, y, x, c, -s, t, s, c, out)
-    if best < 1e9:
-        fog = 1 - np.float32(0.28) * min(max((best - limit * 0.55) / (limit * 0.9), np.float32(0)), np.float32(1))
-        for channel in range(3):
-            out[channel] *= fog
-    return best
+def _begin(place, shape, c, s, u, limit):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Where in the field (y, x) the ray of a column begins."""
+    x = (c * u + s * limit - place[3]) / place[0] + (shape[1] - 1) * np.float32(0.5)
+    y = (s * u - c * limit - place[2]) / place[0] + (shape[0] - 1) * np.float32(0.5)
+    return y, x
+
+
+@numba.njit(fastmath=True, cache=True)
+def _fog(depth_mm, limit):  # type: ignore[no-untyped-def]  # pragma: no cover
+    return 1 - np.float32(0.28) * min(max((depth_mm - limit * np.float32(0.55)) / (limit * np.float32(0.9)), np.float32(0)), np.float32(1))
+
+
+@numba.njit(fastmath=True, cache=True)
+def _byte(share):  # type: ignore[no-untyped-def]  # pragma: no cover
+    return np.uint8(min(max(share * np.float32(255) + np.float32(0.5), np.float32(0)), np.float32(255)))
 
 
 @numba.njit(parallel=True, fastmath=True, cache=True)
-def _render(vf, vd, vh, vp, vc, bf, bd, bh, bp, bc, c, s, pixel, field_mm, depth, frame):  # type: ignore[no-untyped-def]  # pragma: no cover
-    rows, columns = depth.shape
+def _render(vf, vh, vp, vc, bf, bh, bp, bc, turn, pixel, limit, depth, frames):  # type: ignore[no-untyped-def]  # pragma: no cover
+    views, rows, columns = depth.shape
     for row in numba.prange(rows):
         colour = np.zeros(3, np.float32)
+        first, last = np.empty(columns, np.float32), np.empty(columns, np.float32)
         v = ((rows - 1) * np.float32(0.5) - row) * pixel
-        for column in range(columns):
-            u = (column - (columns - 1) * np.float32(0.5)) * pixel
-            depth[row, column] = _ray(vf, vd, vh, vp, vc, bf, bd, bh, bp, bc, c, s, u, v, field_mm, colour)
-            if depth[row, column] < 1e9:
-                frame[row, column] = colour
+        for which in range(2):
+            field, hu, place, colours = (vf, vh, vp, vc) if which == 0 else (bf, bh, bp, bc)
+            if place[0] == 0:
+                continue
+            shape = (field.shape[1], field.shape[2])
+            plane, tiles = np.empty(shape, np.float32), np.empty((shape[0] // TILE + 1, shape[1] // TILE + 1), np.bool_)
+            z = np.float32((v - place[1]) / place[0] + (field.shape[0] - 1) * np.float32(0.5))
+            if not _plane_at(field, z, plane, tiles):
+                continue
+            for view in range(views):
+                c, s = turn[view, 0], turn[view, 1]
+                _mark(tiles, place, shape, c, s, pixel, limit, first, last)
+                for column in range(columns):
+                    if first[column] > last[column]:
+                        continue
+                    y, x = _begin(place, shape, c, s, (column - (columns - 1) * np.float32(0.5)) * pixel, limit)
+                    stop = min(last[column], depth[view, row, column] / place[0])
+                    t = _march(plane, tiles, y, x, c, -s, max(first[column], np.float32(0)), stop)
+                    if t >= 0 and t * place[0] < depth[view, row, column]:
+                        depth[view, row, column] = t * place[0]
+                        _shade(field, hu, colours, z, y, x, c, -s, t, s, c, colour)
+                        fog = _fog(t * place[0], limit)
+                        for channel in range(3):
+                            frames[view, row, column, channel] = _byte(colour[channel] * fog)
+
+
+@numba.njit(fastmath=True, cache=True)
+def _edges(depth, row, least, found):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Which columns of a row lie where the depth leaps, in every view; how many."""
+    count = 0
+    for view in range(depth.shape[0]):
+        for column in range(1, depth.shape[2] - 1):
+            here = depth[view, row, column]
+            across = max(abs(depth[view, row, column - 1] - here), abs(depth[view, row, column + 1] - here))
+            far = max(across, abs(depth[view, row - 1, column] - here), abs(depth[view, row + 1, column] - here))
+            found[view, column] = far > least
+            count += found[view, column]
+    return count
 
 
 @numba.njit(parallel=True, fastmath=True, cache=True)
-def _smooth_edges(vf, vd, vh, vp, vc, bf, bd, bh, bp, bc, c, s, pixel, field_mm, depth, frame, soft):  # type: ignore[no-untyped-def]  # pragma: no cover
-    rows, columns = depth.shape
+def _smooth_edges(vf, vh, vp, vc, bf, bh, bp, bc, turn, pixel, limit, depth, frames):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Four rays for every pixel at an edge, a quarter of a pixel from its middle; the mean of their colours."""
+    views, rows, columns = depth.shape
     for row in numba.prange(1, rows - 1):
+        edge = np.zeros((views, columns), np.bool_)
+        if not _edges(depth, row, 5 * pixel, edge):
+            continue
         colour = np.zeros(3, np.float32)
-        for column in range(1, columns - 1):
-            here = depth[row, column]
-            across = max(abs(depth[row, column - 1] - here), abs(depth[row, column + 1] - here))
-            far = max(across, abs(depth[row - 1, column] - here), abs(depth[row + 1, column] - here))
-            if far > 5 * pixel:
-                total = np.zeros(3, np.float32)
-                for ray in range(4):
-                    u = (column - (columns - 1) * np.float32(0.5) + (ray % 2) * np.float32(0.5) - np.float32(0.25)) * pixel
-                    v = ((rows - 1) * np.float32(0.5) - row + (ray // 2) * np.float32(0.5) - np.float32(0.25)) * pixel
-                    if _ray(vf, vd, vh, vp, vc, bf, bd, bh, bp, bc, c, s, u, v, field_mm, colour) < 1e9:
-                        total += colour
-                soft[row, column] = total / 4
+        first, last = np.empty(columns, np.float32), np.empty(columns, np.float32)
+        total = np.zeros((views, columns, 3), np.float32)
+        near = np.empty((views, columns, 2), np.float32)
+        shown = np.empty((views, columns, 2, 3), np.float32)
+        for half in range(2):
+            near[:], shown[:] = NOTHING, 0
+            v = ((rows - 1) * np.float32(0.5) - row + half * np.float32(0.5) - np.float32(0.25)) * pixel
+            for which in range(2):
+                field, hu, place, colours = (vf, vh, vp, vc) if which == 0 else (bf, bh, bp, bc)
+                if place[0] == 0:
+                    continue
+                shape = (field.shape[1], field.shape[2])
+                plane, tiles = np.empty(shape, np.float32), np.empty((shape[0] // TILE + 1, shape[1] // TILE + 1), np.bool_)
+                z = np.float32((v - place[1]) / place[0] + (field.shape[0] - 1) * np.float32(0.5))
+                if not _plane_at(field, z, plane, tiles):
+                    continue
+                for view in range(views):
+                    c, s = turn[view, 0], turn[view, 1]
+                    _mark(tiles, place, shape, c, s, pixel, limit, first, last)
+                    for column in range(1, columns - 1):
+                        if not edge[view, column] or first[column] > last[column]:
+                            continue
+                        for side in range(2):
+                            u = (column - (columns - 1) * np.float32(0.5) + side * np.float32(0.5) - np.float32(0.25)) * pixel
+                            y, x = _begin(place, shape, c, s, u, limit)
+                            stop = min(last[column], near[view, column, side] / place[0])
+                            t = _march(plane, tiles, y, x, c, -s, max(first[column], np.float32(0)), stop)
+                            if t >= 0 and t * place[0] < near[view, column, side]:
+                                near[view, column, side] = t * place[0]
+                                _shade(field, hu, colours, z, y, x, c, -s, t, s, c, colour)
+                                fog = _fog(t * place[0], limit)
+                                for channel in range(3):
+                                    shown[view, column, side, channel] = colour[channel] * fog
+            for view in range(views):
+                for column in range(1, columns - 1):
+                    if edge[view, column]:
+                        total[view, column] += shown[view, column, 0] + shown[view, column, 1]
+        for view in range(views):
+            for column in range(1, columns - 1):
+                if edge[view, column]:
+                    for channel in range(3):
+                        frames[view, row, column, channel] = _byte(total[view, column, channel] / 4)

@@ -186,16 +186,24 @@ def _best(
     """The most convincing of the HU that many even voxels share."""
     voxel_ml = float(np.prod(spacing_mm)) / 1000.0
     best, best_score = None, 0.0
-    for hu in peaks:
+    values = mean[allowed]
+    # the bolus is in the arteries: organs and slow veins are larger, but darker
+    most = {hu: np.count_nonzero(_alike(values, hu)) * voxel_ml * (hu - SOFT_TISSUE_HU) ** 2 for hu in peaks}
+    for hu in sorted(peaks, key=lambda hu: -most[hu]):  # those that cannot win any more are not looked at
+        if most[hu] <= best_score:
+            break
         contrast = hu - SOFT_TISSUE_HU
         lumen = _lumen(hu, _even_lumen(hu, allowed, mean, spacing_mm, settings), noise, voxel_ml, settings)
-        alike_ml = float(np.count_nonzero(lumen.certain & (np.abs(mean - hu) < 0.12 * contrast + 10.0))) * voxel_ml
-        # the bolus is in the arteries: organs and slow veins are larger, but darker
-        score = alike_ml * contrast**2
+        score = float(np.count_nonzero(_alike(mean[lumen.certain], hu))) * voxel_ml * contrast**2
         enough = settings.least_volume_ml * (10.0 if hu > settings.usual_hu else 1.0)
         if lumen.volume_ml >= enough and score > best_score and _no_sheet(lumen.certain, mean, hu, spacing_mm, settings):
             best, best_score = lumen, score
     return best
+
+
+def _alike(values: FloatArray, hu: float) -> BoolMask:
+    """Which values are near that HU. [HU]"""
+    return np.asarray(np.abs(values - hu) < 0.12 * (hu - SOFT_TISSUE_HU) + 10.0)
 
 
 def _from_tubes(

@@ -98,6 +98,21 @@ class Labelled:
         _choose(self.labels, table, out)
         return out
 
+    def assign(self, ours: BoolMask, theirs: BoolMask, *, keep: npt.NDArray[np.bool_], give: npt.NDArray[np.bool_]) -> None:
+        """In two masks, in place: what is labelled is ours if its component is kept, theirs if it is given away, else as it was with them.
+
+        What is ours is never theirs.
+
+        Examples
+        --------
+        >>> ours, theirs = np.array([[[True, False, True, True]]]), np.array([[[True, True, False, True]]])
+        >>> parts = label(ours, connectivity=6)
+        >>> parts.assign(ours, theirs, keep=parts.counts == 1, give=parts.counts == 2)
+        >>> ours.tolist(), theirs.tolist()
+        ([[[True, False, False, False]]], [[[False, True, True, True]]])
+        """
+        _assign(self.labels, np.asarray(keep, bool), np.asarray(give, bool), ours, theirs)
+
 
 def label(mask: BoolMask, *, connectivity: int) -> Labelled:
     """Connected components under 6, 18 or 26 neighbours."""
@@ -135,6 +150,17 @@ def _planes(labels, mask, size):  # type: ignore[no-untyped-def]  # pragma: no c
 
 
 @numba.njit(cache=True)
+def _one_by_one(labels, mask, size):  # type: ignore[no-untyped-def]  # pragma: no cover
+    found = np.zeros(size, np.int64)
+    for z in range(labels.shape[0]):
+        for y in range(labels.shape[1]):
+            for x in range(labels.shape[2]):
+                if labels[z, y, x] and mask[z, y, x]:
+                    found[labels[z, y, x]] += 1
+    return found
+
+
+@numba.njit(cache=True)
 def _sums(labels, values, size):  # type: ignore[no-untyped-def]  # pragma: no cover
     total = np.zeros(size, np.float64)
     for z in range(labels.shape[0]):
@@ -163,6 +189,17 @@ def _choose(labels, table, out):  # type: ignore[no-untyped-def]  # pragma: no c
             for x in range(labels.shape[2]):
                 if labels[z, y, x]:
                     out[z, y, x] = table[labels[z, y, x]]
+
+
+@numba.njit(parallel=True, cache=True)
+def _assign(labels, keep, give, ours, theirs):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for z in numba.prange(labels.shape[0]):
+        for y in range(labels.shape[1]):
+            for x in range(labels.shape[2]):
+                number = labels[z, y, x]
+                if number:
+                    ours[z, y, x] = keep[number]
+                    theirs[z, y, x] = (theirs[z, y, x] or give[number]) and not keep[number]
 
 
 @numba.njit(parallel=True, cache=True)
@@ -197,5 +234,5 @@ def _largest_around(labels, reach, out):  # type: ignore[no-untyped-def]  # prag
 
 def _count_inside(labels: npt.NDArray[np.uint32], mask: BoolMask, size: int) -> npt.NDArray[np.int64]:
     if size > MANY_LABELS:
-        return np.bincount(labels[mask], minlength=size)
+        return np.asarray(_one_by_one(labels, mask, size))
     return np.asarray(_planes(labels, mask, size).sum(axis=0))

@@ -180,21 +180,21 @@ def _free_of_bone(bone: npt.NDArray[np.uint8], index: npt.NDArray[np.int64], rea
 def _clean(decided: npt.NDArray[np.uint8], spacing_mm: tuple[float, float, float], settings: NetworkSettings) -> tuple[Mask, Mask]:
     """Give rims and wall calcium to the lumen they touch, drop specks, give islands in bone back to it."""
     voxel_mm3 = float(np.prod(spacing_mm))
-    lumen, touching = touched(decided)
+    vessel, touching = touched(decided)
     dense = decided == DENSE
-    wall = np.zeros_like(lumen)
+    bone = decided == HARD_BONE
     if dense.any():
         parts = label(dense, connectivity=26)
         wall = parts.choose((parts.share(touching) > 0) & (parts.counts * voxel_mm3 <= settings.wall_mm3))
-    vessel, bone = lumen | wall, (decided == HARD_BONE) | (dense & ~wall)
+        vessel |= wall
+        bone |= dense & ~wall
     if vessel.any():
         parts = label(vessel, connectivity=26)
         size_mm3 = parts.counts * voxel_mm3
         beside = parts.share(dilated(bone, settings.island_reach_mm, spacing_mm)) > settings.island_share if bone.any() else size_mm3 < 0
         island = beside & (size_mm3 <= settings.island_mm3)
-        bone |= parts.choose(island)
-        vessel = parts.choose(~island & (size_mm3 >= settings.speck_mm3))
-    return vessel.astype(np.uint8), (bone & ~vessel).astype(np.uint8)
+        parts.assign(vessel, bone, keep=~island & (size_mm3 >= settings.speck_mm3), give=island)
+    return vessel.view(np.uint8), bone.view(np.uint8)
 
 
 def _doubtful_bone(rival: Segmentation, vessel: Mask, spacing_mm: tuple[float, float, float], settings: NetworkSettings) -> Mask:

@@ -1,7 +1,7 @@
 """`gilbreth train`: a network from nothing, or further from a checkpoint, on phantoms and labelled scans."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,13 +18,17 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     dataset: Annotated[Path | None, typer.Option(help="nnU-Net folder (imagesTr, labelsTr, dataset.json) mixed in, half and half.")] = None,
     start_from: Annotated[
-        str | None, typer.Option(help="Model whose weights to begin with, such as vessel-bone; a quarter of the learning rate.")
+        str | None, typer.Option(help="Model whose weights to begin with, such as vessel-bone; a quarter of the usual learning rate.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in OUT.")] = False,
     patch: Annotated[int, typer.Option(min=32, help="Edge of a training patch; a multiple of 16. [voxels]")] = 64,
     batch: Annotated[int, typer.Option(min=1, help="Patches in a step.")] = 2,
     workers: Annotated[int, typer.Option(min=1, help="Processes that make crops; about one for four CPU steps a second.")] = 1,
     seed: Annotated[int, typer.Option(help="Of weights, crops and order.")] = 0,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=1e-7, max=1.0, help="Its peak; 0.002 when absent, 0.0005 with --start-from.")
+    ] = None,
+    phantom_share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of crops cut from whole phantoms.")] = 0.2,
     coarse: Annotated[bool, typer.Option("--coarse", help="Also train a small network for the coarse look.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
@@ -45,9 +49,11 @@ def train(
     from inference.network.recipe import train_model
     from inference.network.training import TrainingPlan, choose_device
 
-    plan = TrainingPlan(steps=steps, minutes=minutes, patch=patch, batch=batch, workers=workers, seed=seed)
+    rate = learning_rate or (5e-4 if start_from else 2e-3)
+    plan = TrainingPlan(learning_rate=rate, steps=steps, minutes=minutes, patch=patch, batch=batch, workers=workers, seed=seed)
     chosen = choose_device(device)
-    train_model(out, plan=plan, device=chosen, dataset=dataset, resume=resume, coarse=coarse, start_from=start_from, report=say)
+    begun: dict[str, Any] = {"resume": resume, "start_from": start_from, "phantom_share": phantom_share}
+    train_model(out, plan=plan, device=chosen, dataset=dataset, coarse=coarse, report=say, **begun)
     model = open_model(out)
     result = {"out": str(out), "version": model.version, "sha256": model.sha256, "steps": steps}
     answer(result, as_json=as_json, lines=[f"{out}: model {model.version}; see {out / 'docs' / 'README.md'}"])

@@ -5,25 +5,28 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from inference.geometry import Geometry
 from inference.network.crops.generator import ARTERY, BONE, CALCIUM, CENTRELINE_BIT, VEIN, Crop, mark_borders
 from inference.network.crops.tubes import mark_line
 from inference.phantom import Phantom, make_phantom
+from inference.resample import nearest, resample
 
 PRESETS = ("head-neck", "head")  # the miniature is kept out of training, as an unseen style
 
 
-def phantom_labels(phantom: Phantom) -> npt.NDArray[np.uint8]:
-    """Classes and bits of a phantom, as in `Crop.labels`."""
+def phantom_labels(phantom: Phantom, grid: Geometry | None = None) -> npt.NDArray[np.uint8]:
+    """Classes and bits of a phantom, as in `Crop.labels`, on its own grid or on another one over the same field."""
     labels = np.zeros(phantom.vessel.shape, np.uint8)
     labels[phantom.bone > 0] = BONE
     labels[phantom.vessel > 0] = ARTERY
     labels[phantom.veins > 0] = VEIN
     labels[phantom.plaque > 0] = CALCIUM
+    geometry = grid or phantom.volume.geometry
+    labels = nearest(labels, geometry.shape)
     centre = np.zeros(labels.shape, bool)
-    geometry = phantom.volume.geometry
     for line in phantom.centrelines.values():
         mark_line(centre, geometry.indices(line.points_mm), spacing_mm=1.0)
-    labels[centre & (phantom.vessel > 0)] |= CENTRELINE_BIT
+    labels[centre & np.isin(labels, (ARTERY, VEIN, CALCIUM))] |= CENTRELINE_BIT
     return mark_borders(labels)
 
 
@@ -38,12 +41,19 @@ def phantom_crops(seed: int, *, size: int, spacing_mm: float, count: int) -> Ite
         Edge. [voxels]
     spacing_mm : float
         Voxel edge. [mm]
+
+    Notes
+    -----
+    Two of three phantoms are scanned on a grid of their own, as patients are, and resampled: what that does to noise and edges is
+    seen in every scan that a network is given.
     """
     rng = np.random.default_rng([seed, 5])
     preset = PRESETS[int(rng.integers(len(PRESETS)))]
     phase = str(rng.choice(["early", "arterial", "late"], p=[0.2, 0.5, 0.3]))
-    phantom = make_phantom(preset=preset, seed=seed, spacing_mm=spacing_mm, phase=phase)  # type: ignore[arg-type]
-    hu, labels = np.asarray(phantom.volume.array), phantom_labels(phantom)
+    own = spacing_mm if rng.random() < 0.33 else _scan_grid(rng)
+    phantom = make_phantom(preset=preset, seed=seed, spacing_mm=own, phase=phase)  # type: ignore[arg-type]
+    working = resample(phantom.volume, (spacing_mm,) * 3)
+    hu, labels = np.asarray(working.array), phantom_labels(phantom, working.geometry)
     lines = np.argwhere(labels & CENTRELINE_BIT)
     shape = np.array(hu.shape)
     for _ in range(count):
@@ -52,3 +62,9 @@ def phantom_crops(seed: int, *, size: int, spacing_mm: float, count: int) -> Ite
         box = tuple(slice(int(a), int(a) + size) for a in start)
         pad = [(0, size - n) for n in hu[box].shape]
         yield Crop(np.pad(hu[box], pad, constant_values=-1000), np.pad(labels[box], pad), spacing_mm)
+
+
+def _scan_grid(rng: np.random.Generator) -> tuple[float, float, float]:
+    """Voxel size of a scan, slices first. [mm]"""
+    pixel = float(rng.uniform(0.5, 0.8))
+    return float(rng.uniform(0.5, 1.1)), pixel, pixel
