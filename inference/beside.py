@@ -27,6 +27,8 @@ class Beside:
     ----------
     short_of_memory : bool
         Whether less is free.
+    at_once : bool
+        Whether there really is a second thread.
 
     Examples
     --------
@@ -41,6 +43,7 @@ class Beside:
     def __init__(self, *, room_bytes: int = 0) -> None:
         self.short_of_memory = room_bytes > psutil.virtual_memory().available
         alone = (os.cpu_count() or 1) < 2 or not threads_may_share() or self.short_of_memory
+        self.at_once = not alone
         self._pool = None if alone else ThreadPoolExecutor(max_workers=1, thread_name_prefix="beside")
 
     def start(self, work: Callable[P, T], *values: P.args, **options: P.kwargs) -> Callable[[], T]:

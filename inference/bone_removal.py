@@ -11,6 +11,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from inference.compilation import NOGIL
 from inference.segmentation.morphology import BoolMask
 from inference.segmentation.packed import complement, grown, pack
 from inference.volume import Volume
@@ -138,7 +139,7 @@ def _noise(sigma_hu: float, seed: int) -> npt.NDArray[np.float32]:
     return np.asarray(grain / grain.std() * sigma_hu, np.float32)
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(nogil=NOGIL, parallel=True, cache=True)
 def _gone(array, sure, rim, rim_hu, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Voxels of the bits in `sure`, and the bright ones of those in `rim`; 64 at a time are passed over where there are none."""
     for z in numba.prange(array.shape[0]):
@@ -152,7 +153,7 @@ def _gone(array, sure, rim, rim_hu, out):  # type: ignore[no-untyped-def]  # pra
                         out[z, y, x] = ((certain >> place) & np.uint64(1)) or (bright and ((likely >> place) & np.uint64(1)))
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(nogil=NOGIL, parallel=True, cache=True)
 def _block_sums(array, gone, size, most):  # type: ignore[no-untyped-def]  # pragma: no cover
     depth, rows, columns = array.shape
     size_z, size_y, size_x = size[0], size[1], size[2]
@@ -173,7 +174,7 @@ def _block_sums(array, gone, size, most):  # type: ignore[no-untyped-def]  # pra
     return total, count
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(nogil=NOGIL, parallel=True, cache=True)
 def _fill(array, gone, filled, size, noise):  # type: ignore[no-untyped-def]  # pragma: no cover
     depth, rows, columns = array.shape
     tile_z, tile_y, tile_x = noise.shape

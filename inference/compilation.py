@@ -1,6 +1,10 @@
-"""Whether this machine has compiled the numeric kernels before: the first run takes a minute longer, and says so."""
+"""Compiled kernels: whether this machine has them (the first run takes a minute longer, and says so), whether two may run at once."""
 
+import os
 from pathlib import Path
+
+# Threads of OpenMP that have no work spin for milliseconds, on a processor that the other side could use, unless told before it is loaded.
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 
 def compiled() -> bool:
@@ -37,3 +41,7 @@ def _loads(module: str) -> bool:
     except ImportError:
         return False
     return True
+
+
+NOGIL = threads_may_share()
+"""Whether kernels on many threads let go of Python's lock, so that work beside them goes on."""

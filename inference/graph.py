@@ -293,7 +293,7 @@ def skeleton_of(mask: Array, geometry: Geometry, *, shortest_mm: float = 2.0) ->
     skeleton = thin(lattice, wall, tips=tips)
     near = _around(lattice, skeleton)
     cluster, _ = _clusters(near)
-    tree = _Tree(lattice.points_mm[skeleton], wall[skeleton], cluster, _branches(near, cluster))
+    tree = _Tree(grid.points(lattice.where[skeleton]), wall[skeleton], cluster, _branches(near, cluster))
     for _ in range(3):
         tree.drop_spurs(shortest_mm)
         tree.merge_through()

@@ -6,6 +6,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from inference.compilation import NOGIL
+
 Labels = npt.NDArray[np.uint8]
 Box = tuple[slice, slice, slice]
 
@@ -67,7 +69,7 @@ def _boxes(labels, size):  # type: ignore[no-untyped-def]  # pragma: no cover
     return counts, low, high
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(nogil=NOGIL, parallel=True, cache=True)
 def _counts(labels, mask):  # type: ignore[no-untyped-def]  # pragma: no cover
     parts = min(16, labels.shape[0])
     found = np.zeros((parts, 256), np.int64)
@@ -80,7 +82,7 @@ def _counts(labels, mask):  # type: ignore[no-untyped-def]  # pragma: no cover
     return found
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(nogil=NOGIL, parallel=True, cache=True)
 def _sums(labels):  # type: ignore[no-untyped-def]  # pragma: no cover
     parts = min(16, labels.shape[0])
     found = np.zeros((parts, 256, 4), np.float64)

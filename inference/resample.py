@@ -10,6 +10,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from inference.compilation import NOGIL
 from inference.volume import Volume
 
 Number = TypeVar("Number", np.uint8, np.int16)
@@ -97,7 +98,7 @@ def _linear_table(new: int, old: int) -> Table:
     return low, np.minimum(low + 1, old - 1), (position - low).astype(np.float32)
 
 
-@numba.njit(parallel=True, fastmath=True, cache=True)
+@numba.njit(nogil=NOGIL, parallel=True, fastmath=True, cache=True)
 def _linear(source, z0, z1, wz, y0, y1, wy, x0, x1, wx, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     depth, rows, columns = out.shape
     width = source.shape[2]
@@ -114,7 +115,7 @@ def _linear(source, z0, z1, wz, y0, y1, wy, x0, x1, wx, out):  # type: ignore[no
                 out[k, j, i] = np.int16(np.floor(value + np.float32(0.5)))
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(nogil=NOGIL, parallel=True, cache=True)
 def _pick(source, z, y, x, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     for k in numba.prange(out.shape[0]):
         for j in range(out.shape[1]):

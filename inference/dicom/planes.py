@@ -1,6 +1,6 @@
 """CT images that keep HU: the bone-removed slices and the MIPs, each with its own place in the patient."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,11 +137,3 @@ def _save(dataset: Any, folder: Path, index: int) -> Path:
     path = folder / f"{index + 1:04d}.dcm"
     dataset.save_as(path, enforce_file_format=True)
     return path
-
-
-def instances_of(paths: Sequence[Path]) -> Iterator[str]:
-    """SOP instance UIDs of written files."""
-    import pydicom
-
-    for path in paths:
-        yield str(pydicom.dcmread(path, specific_tags=["SOPInstanceUID"]).SOPInstanceUID)

@@ -11,6 +11,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from inference.compilation import NOGIL
+
 
 def coded_frames(frames: npt.NDArray[np.uint8]) -> list[bytes]:
     """Every frame (rows, columns) as an RLE frame of one segment.
@@ -47,7 +49,7 @@ def compress(dataset: Any) -> None:
     dataset.file_meta.TransferSyntaxUID = RLELossless
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(nogil=NOGIL, parallel=True, cache=True)
 def _code(frames, coded):  # type: ignore[no-untyped-def]  # pragma: no cover
     sizes = np.zeros(frames.shape[0], np.int64)
     for n in numba.prange(frames.shape[0]):

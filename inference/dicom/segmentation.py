@@ -8,6 +8,7 @@ import numba
 import numpy as np
 
 from inference.anatomy import LABELS
+from inference.compilation import NOGIL
 from inference.dicom.colours import cielab_of
 from inference.dicom.common import MANUFACTURER, MODEL, Series, software_version
 from inference.dicom.run_length import compress
@@ -42,7 +43,7 @@ def label_map(segmentation: Segmentation) -> Mask:
     return labels
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(nogil=NOGIL, parallel=True, cache=True)
 def _one_map(bone, vessel, veins, arteries, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     for z in numba.prange(out.shape[0]):
         for y in range(out.shape[1]):

@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inference.beside import Beside
 from inference.dicom.captures import write_colour_frames
 from inference.dicom.common import Series
 from inference.dicom.identity import identity_of
 from inference.dicom.planes import projection_plane, write_planes, write_slices
 from inference.dicom.segmentation import write_segmentation
 from inference.errors import MissingPart
+from inference.pictures.image_sets import VIEWS
+from inference.pictures.mip import HuPicture, angles, pixel_size, rotating
+from inference.volume import Volume
 
 if TYPE_CHECKING:
     from inference.reconstruction import Reconstruction
@@ -56,8 +60,10 @@ def write_dicom(
     make = _SeriesMaker(reconstruction, scan)
     paths: list[Path] = []
     if kind == "full":
-        paths += _bone_removed(reconstruction, make, folder)
-        paths += _projections(reconstruction, make, folder)
+        with Beside() as beside:
+            projecting = beside.start(_projected, reconstruction.bone_removed)
+            paths += _bone_removed(reconstruction, make, folder)
+            paths += _projections(reconstruction, make, folder, *projecting())
         paths += _curved(reconstruction, make, folder)
     paths += _volume_rendering(reconstruction, make, folder)
     return [*paths, *_masks(reconstruction, make, folder, binary=binary)]
@@ -86,16 +92,19 @@ def _bone_removed(reconstruction: "Reconstruction", make: _SeriesMaker, folder: 
     return write_slices(volume, series, folder / "bone_removed", source=reconstruction.volume, kilovolts=voltage)
 
 
-def _projections(reconstruction: "Reconstruction", make: _SeriesMaker, folder: Path) -> list[Path]:
-    from inference.pictures.image_sets import VIEWS
-    from inference.pictures.mip import angles, pixel_size, rotating
+def _projected(volume: Volume) -> tuple[list[HuPicture], float]:
+    """Rotating MIPs down to fat, for whoever sets another window, and their pixel edge. [HU, mm]"""
+    pixel_mm = pixel_size(volume)
+    return rotating(volume, angles(VIEWS), above_hu=-200, pixel_mm=pixel_mm), pixel_mm
 
-    volume = reconstruction.bone_removed
-    turn, pixel_mm = angles(VIEWS), pixel_size(volume)
-    frames = rotating(volume, turn, above_hu=-200, pixel_mm=pixel_mm)
+
+def _projections(
+    reconstruction: "Reconstruction", make: _SeriesMaker, folder: Path, frames: list[HuPicture], pixel_mm: float
+) -> list[Path]:
+    geometry = reconstruction.bone_removed.geometry
     planes = [
-        projection_plane(volume.geometry, angle_degrees=angle, rows=frame.shape[0], columns=frame.shape[1], pixel_mm=pixel_mm)
-        for angle, frame in zip(turn, frames, strict=True)
+        projection_plane(geometry, angle_degrees=angle, rows=frame.shape[0], columns=frame.shape[1], pixel_mm=pixel_mm)
+        for angle, frame in zip(angles(VIEWS), frames, strict=True)
     ]
     series = make("mip", 2, f"AI MIP bone removed {VIEWS}x{360 // VIEWS} deg (research)")
     return write_planes(frames, series, folder / "mip", planes=planes, source=reconstruction.volume, image_type=("PROJECTION", "MIP"))

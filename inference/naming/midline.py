@@ -1,9 +1,12 @@
 """Where the patient's middle is: x of the midline as a straight line over z, from bone where there is any."""
 
+# mypy: disable-error-code="untyped-decorator,no-any-return"
+
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+import numba as nb
 import numpy as np
 import numpy.typing as npt
 
@@ -40,10 +43,8 @@ def find_midline(mask: Array, geometry: Geometry, *, slabs: int = 24) -> Midline
     count = np.count_nonzero(mask)
     if count < 200:
         return None
-    flat = np.flatnonzero(mask)
-    if count > 200_000:
-        flat = flat[:: count // 200_000]
-    points = geometry.points(np.stack(np.unravel_index(flat, mask.shape), axis=1))
+    some = _every_nth(np.ascontiguousarray(mask).reshape(-1), max(1, count // 200_000), count)
+    points = geometry.points(np.stack(np.unravel_index(some, mask.shape), axis=1))
     edges = np.linspace(points[:, 2].min(), points[:, 2].max() + 1e-6, slabs + 1)
     middles = []
     for low, high in pairwise(edges):
@@ -60,6 +61,19 @@ def find_midline(mask: Array, geometry: Geometry, *, slabs: int = 24) -> Midline
     return Midline(float(np.median(x - slope * z)), slope)
 
 
+@nb.njit(nogil=True, cache=True)
+def _every_nth(flat: Array, step: int, count: int) -> Array:
+    """Places of every so many-th voxel that is not zero, from the first."""
+    out, found, kept = np.empty((count + step - 1) // step, np.int64), 0, 0
+    for place in range(len(flat)):
+        if flat[place]:
+            if found % step == 0:
+                out[kept] = place
+                kept += 1
+            found += 1
+    return out
+
+
 ADULT_SKULL_MM = 150.0
 
 
@@ -69,7 +83,8 @@ def body_scale(bone: Array, geometry: Geometry) -> float:
     Only a body far smaller than an adult's (an infant, a miniature phantom) is scaled, and only if its skull is not cut.
     """
     upper = np.sort(np.argsort(geometry.points([(z, 0, 0) for z in range(bone.shape[0])])[:, 2])[bone.shape[0] // 2 :])
-    across = np.flatnonzero(np.any(bone[upper[0] : upper[-1] + 1] != 0, axis=(0, 1)))
+    part = np.asarray(bone[upper[0] : upper[-1] + 1], np.uint8, order="C")
+    across = np.flatnonzero(np.bitwise_or.reduce(part.reshape(-1, bone.shape[2]), axis=0))
     if len(across) < 10 or across[0] < 2 or across[-1] > bone.shape[2] - 3:
         return 1.0
     width = (across[-1] - across[0]) * geometry.spacing_mm[2] / ADULT_SKULL_MM

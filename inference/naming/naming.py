@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.anatomy import LABELS, NUMBERS
+from inference.compilation import NOGIL
 from inference.geometry import Geometry
 from inference.graph import Skeleton, skeleton_of
 from inference.naming.faces import cut_at_faces
@@ -86,7 +87,7 @@ def _places_on(grid: Geometry, geometry: Geometry) -> list[Array]:
     return places
 
 
-@nb.njit(parallel=True, cache=True)
+@nb.njit(nogil=NOGIL, parallel=True, cache=True)
 def _paint_fine(rough: Array, vessel: Array, at_z: Array, at_y: Array, at_x: Array, unnamed: int, out: Array) -> None:
     for z in nb.prange(out.shape[0]):
         for y in range(out.shape[1]):

@@ -41,6 +41,11 @@ def half_precision(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" or processor_has_bfloat16())
 
 
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def processor_has_bfloat16() -> bool:
     """Whether torch's kernels compute in bfloat16 on this processor, rather than imitate it."""
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
@@ -101,7 +106,7 @@ class OpenVinoEngine:
         self.name = f"openvino cpu {'bf16' if bf16 else 'fp32'}"
         traced = torch.zeros((1, *(_traced_edge(network, rim),) * 3), dtype=torch.int16)  # the patch itself would take seconds to trace
         model = ov.convert_model(_EvidenceHead(network, rim).eval(), example_input=traced, input=[(1, patch, patch, patch)])
-        threads = threads or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
+        threads = threads or processors()
         streams = min(threads, MOST_STREAMS)
         settings: dict[str, object] = {"INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32", "CACHE_DIR": str(compile_cache())}
         settings |= {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": threads}

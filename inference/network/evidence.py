@@ -9,6 +9,7 @@ import numpy.typing as npt
 from numba import njit, prange
 from scipy.ndimage import uniform_filter
 
+from inference.compilation import NOGIL
 from inference.geometry import Geometry
 from inference.network.architecture import ResidualUNet
 from inference.network.engine import BONE, VESSEL, Engine, Engines, Evidence
@@ -56,7 +57,7 @@ class Look:
     halo: int = 12
 
 
-@njit(parallel=True, cache=True)
+@njit(nogil=NOGIL, parallel=True, cache=True)
 def _mean_pool(array, factor, out):  # type: ignore[no-untyped-def]
     depth, rows, columns = array.shape
     for k in prange(out.shape[0]):
@@ -84,7 +85,7 @@ def pooled(array: npt.NDArray[np.int16], factor: int = POOLING) -> npt.NDArray[n
     return out
 
 
-@njit(parallel=True, cache=True)
+@njit(nogil=NOGIL, parallel=True, cache=True)
 def _count_bright(array, least, factor, out):  # type: ignore[no-untyped-def]
     depth, rows, columns = array.shape
     for k in prange(out.shape[0]):
@@ -174,7 +175,7 @@ def _fill_from_coarse(maps: Evidence, rough: Evidence, tiling: Tiling, wanted: n
     _fill(maps, rough[BONE], np.where(wide, rough[VESSEL], 0).astype(np.uint8), tiling.keep, wanted)
 
 
-@njit(parallel=True, cache=True)
+@njit(nogil=NOGIL, parallel=True, cache=True)
 def _fill(maps, bone, wide, keep, wanted):  # type: ignore[no-untyped-def]
     vessel_map, bone_map = maps[VESSEL], maps[BONE]
     for z in prange(maps.shape[1]):

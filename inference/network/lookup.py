@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
+from inference.compilation import NOGIL
 from inference.network.engine import BONE, CALCIUM, VESSEL, Evidence
 from inference.resample import nearest_indices
 
@@ -39,7 +40,7 @@ class EdgeRules:
     bone_hu: float = -80.0
 
 
-@njit(parallel=True, cache=True, fastmath=True)
+@njit(nogil=NOGIL, parallel=True, cache=True, fastmath=True)
 def _edge_map(hu, vessel, floor, share, out):  # type: ignore[no-untyped-def]
     depth, rows, columns = hu.shape
     for k in prange(depth):
@@ -73,14 +74,14 @@ def edge_map(hu: npt.NDArray[np.int16], vessel: npt.NDArray[np.uint8], rules: Ed
     return out
 
 
-@njit(inline="always")
+@njit(nogil=True, inline="always")
 def _mix(field, k0, k1, wk, j0, j1, wj, i0, i1, wi):  # type: ignore[no-untyped-def]
     near = (field[k0, j0, i0] * (1 - wi) + field[k0, j0, i1] * wi) * (1 - wj) + (field[k0, j1, i0] * (1 - wi) + field[k0, j1, i1] * wi) * wj
     far = (field[k1, j0, i0] * (1 - wi) + field[k1, j0, i1] * wi) * (1 - wj) + (field[k1, j1, i0] * (1 - wi) + field[k1, j1, i1] * wi) * wj
     return near * (1 - wk) + far * wk
 
 
-@njit(parallel=True, cache=True, fastmath=True)
+@njit(nogil=NOGIL, parallel=True, cache=True, fastmath=True)
 def _decide(hu, maps, edges, tables, weights, ceiling, rim_share, least, bone_hu, out):  # type: ignore[no-untyped-def]
     vessel, bone, calcium = maps[VESSEL], maps[BONE], maps[CALCIUM]
     for k in prange(hu.shape[0]):
@@ -149,7 +150,7 @@ def decide(
     return out
 
 
-@njit(parallel=True, cache=True)
+@njit(nogil=NOGIL, parallel=True, cache=True)
 def _touch(decided, lumen, touching):  # type: ignore[no-untyped-def]
     depth, rows, columns = decided.shape
     for k in prange(depth):
@@ -177,7 +178,7 @@ def touched(decided: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.bool_], npt.
     return lumen, touching
 
 
-@njit(parallel=True, cache=True)
+@njit(nogil=NOGIL, parallel=True, cache=True)
 def _settle(hu, vessel, bone, rival_vessel, rival_bone, maps, edges, least, z, y, x):  # type: ignore[no-untyped-def]
     seen_vessel, seen_bone = maps[VESSEL], maps[BONE]
     for k in prange(hu.shape[0]):

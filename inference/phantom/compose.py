@@ -8,6 +8,7 @@ from typing import Any
 import numpy.typing as npt
 from numba import njit, prange
 
+from inference.compilation import NOGIL
 from inference.phantom.soft import tile_value
 
 Array = npt.NDArray[Any]
@@ -17,7 +18,7 @@ _BLOCK_MM = 4.5
 _NEAR_MM = 50.0  # closer than this, a vessel's distance was painted
 
 
-@njit(cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True)
 def _lerp3(grid: Array, i: int, j: int, k: int, u: float, v: float, w: float) -> float:
     low = (grid[k, j, i] * (1 - u) + grid[k, j, i + 1] * u) * (1 - v) + (grid[k, j + 1, i] * (1 - u) + grid[k, j + 1, i + 1] * u) * v
     high = (grid[k + 1, j, i] * (1 - u) + grid[k + 1, j, i + 1] * u) * (1 - v) + (
@@ -26,12 +27,12 @@ def _lerp3(grid: Array, i: int, j: int, k: int, u: float, v: float, w: float) ->
     return low * (1 - w) + high * w
 
 
-@njit(cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True)
 def _share(distance: float, voxel: float) -> float:
     return min(1.0, max(0.0, 0.5 - distance / voxel))
 
 
-@njit(cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True)
 def _canonical(pull_x: Array, pull_y: Array, pull_z: Array, gx: float, gy: float, gz: float) -> tuple[float, float, float]:
     """Displacement towards the canonical body at a position in steps of the displacement grid."""
     k = min(max(int(gz), 0), pull_x.shape[0] - 2)
@@ -41,7 +42,7 @@ def _canonical(pull_x: Array, pull_y: Array, pull_z: Array, gx: float, gy: float
     return _lerp3(pull_x, i, j, k, u, v, w), _lerp3(pull_y, i, j, k, u, v, w), _lerp3(pull_z, i, j, k, u, v, w)
 
 
-@njit(cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True)
 def _bone_hu(depth: float, row: Array, grain: Array, x: float, y: float, z: float, voxel: float) -> float:
     """HU inside bone: cortex, then marrow with grain; cells are marrow with air in it."""
     coarse = tile_value(grain, x * 0.55, y * 0.55, z * 0.55)
@@ -52,7 +53,7 @@ def _bone_hu(depth: float, row: Array, grain: Array, x: float, y: float, z: floa
     return row[0] * (1.0 + 0.05 * coarse) * (1 - inner) + marrow * inner
 
 
-@njit(cache=True, fastmath=True, parallel=True)
+@njit(nogil=NOGIL, cache=True, fastmath=True, parallel=True)
 def compose(
     image: Array, truth: Array,
     artery: Array, artery_hu: Array, artery_owner: Array,

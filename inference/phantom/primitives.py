@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
+from inference.compilation import NOGIL
 from inference.phantom.curves import smooth_path
 
 Array = npt.NDArray[Any]
@@ -112,7 +113,7 @@ def paint(distance: Array, value: Array, rows: Sequence[Row], *, origin_mm: Vect
         _paint(distance, value, np.array(rows, float), np.asarray(origin_mm, float), float(spacing_mm), float(margin_mm))
 
 
-@njit(cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True)
 def _shape_distance(row: Array, x: float, y: float, z: float) -> float:
     """Signed distance to one shape; exact for rods and boxes, first order for ellipsoids."""
     px, py, pz = x - row[1], y - row[2], z - row[3]
@@ -138,7 +139,7 @@ def _shape_distance(row: Array, x: float, y: float, z: float) -> float:
     return outside + min(max(ax, max(ay, az)), 0.0) - r
 
 
-@njit(cache=True, fastmath=True, parallel=True)
+@njit(nogil=NOGIL, cache=True, fastmath=True, parallel=True)
 def _paint(distance: Array, value: Array, rows: Array, origin: Array, spacing: float, margin: float) -> None:
     for z in prange(distance.shape[0]):
         pz = origin[2] + z * spacing

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
+from inference.compilation import NOGIL
+
 Array = npt.NDArray[Any]
 
 
@@ -77,7 +79,7 @@ def kernel_weights(sigma_mm: float, spacing_mm: float, *, edge: float = 0.0) -> 
     return np.asarray(weights, np.float32)
 
 
-@njit(cache=True, fastmath=True, parallel=True)
+@njit(nogil=NOGIL, cache=True, fastmath=True, parallel=True)
 def blur(image: Array, out: Array, across: Array, along: Array) -> None:
     """Separable blur of a slab: `across` in rows and columns, `along` over slices; `out` is the slab less the halo of `along`."""
     reach = len(across) // 2
@@ -101,7 +103,7 @@ def blur(image: Array, out: Array, across: Array, along: Array) -> None:
                 out[z, y, x] = total
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _fill_noise(white: Array, seed: int) -> None:
     """Near-normal noise of unit deviation: four 16-bit uniforms of one xorshift word summed (Marsaglia 2003, doi 10.18637/jss.v008.i14).
 
@@ -123,7 +125,7 @@ def _fill_noise(white: Array, seed: int) -> None:
             white[y, x] = (np.float32(total) - np.float32(131070.0)) * scale
 
 
-@njit(cache=True, fastmath=True, parallel=True)
+@njit(nogil=NOGIL, cache=True, fastmath=True, parallel=True)
 def expose(
     image: Array,
     out: Array,

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from numba import njit, prange
 from scipy.ndimage import gaussian_filter
 
+from inference.compilation import NOGIL
 from inference.phantom.primitives import Row, box, chain, ellipsoid, mirrored, rod
 
 Array = npt.NDArray[Any]
@@ -57,7 +58,7 @@ def outline(shape: tuple[int, int, int], *, origin_mm: tuple[float, float, float
     return distance
 
 
-@njit(cache=True, fastmath=True, parallel=True)
+@njit(nogil=NOGIL, cache=True, fastmath=True, parallel=True)
 def _fill_outline(distance: Array, sections: Array, lid: Array, origin: Array, spacing: float) -> None:
     for z in prange(distance.shape[0]):
         a, b, middle = sections[z, 0], sections[z, 1], sections[z, 2]
@@ -70,7 +71,7 @@ def _fill_outline(distance: Array, sections: Array, lid: Array, origin: Array, s
                 distance[z, y, x] = max(max(-60.0, min(60.0, k0 * (k0 - 1.0) / k1)), lid[z])
 
 
-@njit(cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True)
 def tile_value(tile: Array, x: float, y: float, z: float) -> float:
     """Trilinear look-up in a periodic tile; coordinates in tile steps."""
     n = tile.shape[0]
@@ -83,7 +84,7 @@ def tile_value(tile: Array, x: float, y: float, z: float) -> float:
     return low * (1 - w) + high * w
 
 
-@njit(cache=True, fastmath=True, parallel=True)
+@njit(nogil=NOGIL, cache=True, fastmath=True, parallel=True)
 def fill_tissue(hu: Array, skin: Array, cavity: Array, tile: Array, origin: Array, spacing: float, fat_mm: float) -> None:
     """Skin, fat and connective tissue everywhere; brain with grey and white matter and furrows inside the cavity."""
     for z in prange(hu.shape[0]):
@@ -116,7 +117,7 @@ def fill_tissue(hu: Array, skin: Array, cavity: Array, tile: Array, origin: Arra
                     hu[z, y, x] = -88.0 if mix > -0.5 else 35.0
 
 
-@njit(cache=True, fastmath=True, parallel=True)
+@njit(nogil=NOGIL, cache=True, fastmath=True, parallel=True)
 def blend_tissue(hu: Array, distance: Array, value: Array, skin: Array, tile: Array, origin: Array, spacing: float) -> None:
     """Lay painted organs over the tissue, with soft edges and a little grain; nothing reaches the outermost fat."""
     for z in prange(hu.shape[0]):

@@ -24,6 +24,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
+from inference.compilation import NOGIL
+
 Array = npt.NDArray[Any]
 FAR_MM = 99.0
 
@@ -170,7 +172,7 @@ def thin_tube(radius_mm: npt.ArrayLike, value: npt.ArrayLike, *, voxel_mm: float
     return wide, surround + (inside - surround) * (radius / wide) ** 2
 
 
-@njit(cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True)
 def _paint_slice(
     z: int, distance: Array, value: Array, owner: Array, segments: Array, spacing: Array, origin: Array, margin: float
 ) -> None:
@@ -203,13 +205,13 @@ def _paint_slice(
                     owner[z, y, x] = int(segments[k, 10])
 
 
-@njit(cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True)
 def _paint(distance: Array, value: Array, owner: Array, segments: Array, spacing: Array, origin: Array, margin: float) -> None:
     for z in range(distance.shape[0]):
         _paint_slice(z, distance, value, owner, segments, spacing, origin, margin)
 
 
-@njit(cache=True, fastmath=True, parallel=True)
+@njit(nogil=NOGIL, cache=True, fastmath=True, parallel=True)
 def _paint_parallel(distance: Array, value: Array, owner: Array, segments: Array, spacing: Array, origin: Array, margin: float) -> None:
     for z in prange(distance.shape[0]):
         _paint_slice(z, distance, value, owner, segments, spacing, origin, margin)

@@ -8,6 +8,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from inference.compilation import NOGIL
 from inference.volume import Volume
 
 HuPicture = npt.NDArray[np.int16]
@@ -162,7 +163,7 @@ def _stretched(picture: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.f
     return np.asarray(lower + weight * (picture[np.minimum(low + 1, old - 1)] - lower))
 
 
-@numba.njit(cache=True)
+@numba.njit(nogil=True, cache=True)
 def _gather(plane, dark, first, most, u, v, value, step_y, step_x):  # type: ignore[no-untyped-def]  # pragma: no cover
     """The voxels of a slice above a threshold, tile by tile: place from the middle, value, largest value of each tile."""
     rows, columns = plane.shape
@@ -187,7 +188,7 @@ def _gather(plane, dark, first, most, u, v, value, step_y, step_x):  # type: ign
                 place[tile] += 1
 
 
-@numba.njit(parallel=True, fastmath=True, cache=True)
+@numba.njit(nogil=NOGIL, parallel=True, fastmath=True, cache=True)
 def _splat(array, cosines, sines, step_x, step_y, pixel, dark, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Bright tiles of a slice first: one under whose footprint everything is as bright already has nothing to add."""
     depth, rows, columns = array.shape
@@ -231,7 +232,7 @@ def _splat(array, cosines, sines, step_x, step_y, pixel, dark, out):  # type: ig
                                 frame[column] = shown
 
 
-@numba.njit(parallel=True, fastmath=True, cache=True)
+@numba.njit(nogil=NOGIL, parallel=True, fastmath=True, cache=True)
 def _cast(array, c, s, step_x, step_y, pixel, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     depth, rows, columns = array.shape
     width = out.shape[1]

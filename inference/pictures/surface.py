@@ -10,6 +10,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from inference.compilation import NOGIL
 from inference.resample import resample
 from inference.segmentation.filters import at, gaussian_derivatives
 from inference.segmentation.morphology import dilated
@@ -97,7 +98,7 @@ def _scaled(array: npt.NDArray[np.int16], low_hu: float, high_hu: float) -> npt.
     return out
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(nogil=NOGIL, parallel=True, cache=True)
 def _hold(part, region, low, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     for z in numba.prange(out.shape[0]):
         for y in range(out.shape[1]):
@@ -105,7 +106,7 @@ def _hold(part, region, low, out):  # type: ignore[no-untyped-def]  # pragma: no
                 out[z, y, x] = min(max(part[z, y, x], low), 3000) if region[z, y, x] else low
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(nogil=NOGIL, parallel=True, cache=True)
 def _scale(array, low, factor, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     for z in numba.prange(out.shape[0]):
         for y in range(out.shape[1]):

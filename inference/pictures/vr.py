@@ -13,6 +13,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from inference.compilation import NOGIL
 from inference.pictures.surface import LEVEL, Surface
 from inference.pictures.window import Picture
 
@@ -87,7 +88,7 @@ def _parts(shown: Surface | None, material: Material) -> Parts:
     return shown.field, shown.hu, place, colours
 
 
-@numba.njit(fastmath=True, cache=True)
+@numba.njit(nogil=True, fastmath=True, cache=True)
 def _sample(field, z, y, x):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Trilinear value; 0 outside."""
     depth, rows, columns = field.shape
@@ -102,7 +103,7 @@ def _sample(field, z, y, x):  # type: ignore[no-untyped-def]  # pragma: no cover
     return near + a * (far - near)
 
 
-@numba.njit(fastmath=True, cache=True)
+@numba.njit(nogil=True, fastmath=True, cache=True)
 def _plane_at(field, z, plane, tiles):  # type: ignore[no-untyped-def]  # pragma: no cover
     """The field in an axial plane between two slices, and the tiles of it that a surface may pass through; whether there are any."""
     depth, rows, columns = field.shape
@@ -129,7 +130,7 @@ def _plane_at(field, z, plane, tiles):  # type: ignore[no-untyped-def]  # pragma
     return found
 
 
-@numba.njit(fastmath=True, cache=True)
+@numba.njit(nogil=True, fastmath=True, cache=True)
 def _mark(tiles, place, shape, c, s, pixel, limit, first, last):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Where along the ray of every column the tiles begin and end that it may run through, in voxels; the first after the last: none."""
     rows, columns = shape
@@ -149,7 +150,7 @@ def _mark(tiles, place, shape, c, s, pixel, limit, first, last):  # type: ignore
                 first[column], last[column] = min(first[column], t - reach), max(last[column], t + reach)
 
 
-@numba.njit(fastmath=True, cache=True)
+@numba.njit(nogil=True, fastmath=True, cache=True)
 def _march(plane, tiles, y, x, dy, dx, t, stop):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Voxels along the ray from (y, x) along (dy, dx) to the surface, or -1; t is where to begin."""
     rows, columns = plane.shape
@@ -187,7 +188,7 @@ def _march(plane, tiles, y, x, dy, dx, t, stop):  # type: ignore[no-untyped-def]
     return np.float32(-1)
 
 
-@numba.njit(fastmath=True, cache=True)
+@numba.njit(nogil=True, fastmath=True, cache=True)
 def _shade(field, hu, colours, z, y, x, dy, dx, t, right_y, right_x, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Colour at a hit: a headlight a little from above, a soft highlight, darker in narrow places."""
     py, px = y + t * dy, x + t * dx
@@ -217,7 +218,7 @@ def _shade(field, hu, colours, z, y, x, dy, dx, t, right_y, right_x, out):  # ty
         out[channel] = colour * light + np.float32(0.28) * shine * open_sky
 
 
-@numba.njit(fastmath=True, cache=True)
+@numba.njit(nogil=True, fastmath=True, cache=True)
 def _begin(place, shape, c, s, u, limit):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Where in the field (y, x) the ray of a column begins."""
     x = (c * u + s * limit - place[3]) / place[0] + (shape[1] - 1) * np.float32(0.5)
@@ -225,17 +226,17 @@ def _begin(place, shape, c, s, u, limit):  # type: ignore[no-untyped-def]  # pra
     return y, x
 
 
-@numba.njit(fastmath=True, cache=True)
+@numba.njit(nogil=True, fastmath=True, cache=True)
 def _fog(depth_mm, limit):  # type: ignore[no-untyped-def]  # pragma: no cover
     return 1 - np.float32(0.28) * min(max((depth_mm - limit * np.float32(0.55)) / (limit * np.float32(0.9)), np.float32(0)), np.float32(1))
 
 
-@numba.njit(fastmath=True, cache=True)
+@numba.njit(nogil=True, fastmath=True, cache=True)
 def _byte(share):  # type: ignore[no-untyped-def]  # pragma: no cover
     return np.uint8(min(max(share * np.float32(255) + np.float32(0.5), np.float32(0)), np.float32(255)))
 
 
-@numba.njit(parallel=True, fastmath=True, cache=True)
+@numba.njit(nogil=NOGIL, parallel=True, fastmath=True, cache=True)
 def _render(vf, vh, vp, vc, bf, bh, bp, bc, turn, pixel, limit, depth, frames):  # type: ignore[no-untyped-def]  # pragma: no cover
     views, rows, columns = depth.shape
     for row in numba.prange(rows):
@@ -268,7 +269,7 @@ def _render(vf, vh, vp, vc, bf, bh, bp, bc, turn, pixel, limit, depth, frames): 
                             frames[view, row, column, channel] = _byte(colour[channel] * fog)
 
 
-@numba.njit(fastmath=True, cache=True)
+@numba.njit(nogil=True, fastmath=True, cache=True)
 def _edges(depth, row, least, found):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Which columns of a row lie where the depth leaps, in every view; how many."""
     count = 0
@@ -282,7 +283,7 @@ def _edges(depth, row, least, found):  # type: ignore[no-untyped-def]  # pragma:
     return count
 
 
-@numba.njit(parallel=True, fastmath=True, cache=True)
+@numba.njit(nogil=NOGIL, parallel=True, fastmath=True, cache=True)
 def _smooth_edges(vf, vh, vp, vc, bf, bh, bp, bc, turn, pixel, limit, depth, frames):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Four rays for every pixel at an edge, a quarter of a pixel from its middle; the mean of their colours."""
     views, rows, columns = depth.shape

@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
+from inference.compilation import NOGIL
+
 # numba ships no types: what it compiles is untyped to the checker
 # mypy: disable-error-code="untyped-decorator, no-any-return"
 
@@ -13,7 +15,7 @@ Array = npt.NDArray[Any]
 CHUNKS = 32
 
 
-@njit(cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True)
 def sample(array: Array, x: float, y: float, z: float) -> tuple[bool, float, float, float, float]:
     """Trilinear value and its derivatives along the index axes (x, y, z); first item false outside."""
     i, j, k = int(np.floor(x)), int(np.floor(y)), int(np.floor(z))
@@ -28,7 +30,7 @@ def sample(array: Array, x: float, y: float, z: float) -> tuple[bool, float, flo
     return True, low * (1 - w) + high * w, dx, dy, high - low
 
 
-@njit(cache=True, fastmath=True, parallel=True)
+@njit(nogil=NOGIL, cache=True, fastmath=True, parallel=True)
 def residuals(points: Array, values: Array, moving: Array, inverse: Array, origin: Array, cutoff: float, out: Array) -> None:
     """Per point: weighted residual and gradient. `out` (n, 5): weight, residual [HU], gradient x, y, z [HU/mm].
 
@@ -52,7 +54,7 @@ def residuals(points: Array, values: Array, moving: Array, inverse: Array, origi
             out[p, 4] = gx * inverse[0, 2] + gy * inverse[1, 2] + gz * inverse[2, 2]
 
 
-@njit(cache=True, fastmath=True, parallel=True)
+@njit(nogil=NOGIL, cache=True, fastmath=True, parallel=True)
 def rigid_normals(points: Array, seen: Array, centre: Array) -> tuple[Array, Array]:
     """Normal equations of a small shift and turn about `centre`: 6×6 and 6, shift first."""
     n = points.shape[0]
@@ -74,7 +76,7 @@ def rigid_normals(points: Array, seen: Array, centre: Array) -> tuple[Array, Arr
     return matrices.sum(axis=0), vectors.sum(axis=0)
 
 
-@njit(cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True)
 def local_normals(nodes: Array, seen: Array, shape: Array) -> tuple[Array, Array]:
     """Normal equations of a shift at every node of a grid: (6, nodes) as xx, xy, xz, yy, yz, zz and (3, nodes).
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
+from inference.compilation import NOGIL
 from inference.volume import Volume
 
 # numba ships no types: what it compiles is untyped to the checker
@@ -99,7 +100,7 @@ def _count_edges(array: npt.NDArray[np.float32], least_hu: float, total: npt.NDA
         total[z : z + stride] = len(_edges_of(array, z, least_hu))
 
 
-@njit(cache=True, fastmath=True, parallel=True)
+@njit(nogil=NOGIL, cache=True, fastmath=True, parallel=True)
 def _pool(source: Array, factor: Array, out: Array) -> None:
     fz, fy, fx = factor[0], factor[1], factor[2]
     share = np.float32(1.0 / (fz * fy * fx))
@@ -116,7 +117,7 @@ def _pool(source: Array, factor: Array, out: Array) -> None:
         out[z] = total * share
 
 
-@njit(cache=True, fastmath=True, parallel=True)
+@njit(nogil=NOGIL, cache=True, fastmath=True, parallel=True)
 def _smooth(source: Array, out: Array) -> None:
     """(1, 2, 1)/4 along z, y and x; the border repeats."""
     depth, rows, columns = source.shape

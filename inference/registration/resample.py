@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
+from inference.compilation import NOGIL
 from inference.registration.kernels import sample
 from inference.registration.transform import Local
 from inference.volume import Volume
@@ -44,7 +45,7 @@ def warp(fixed: Volume, moving: Volume, found: Local, *, least_hu: float) -> tup
     return values, slope
 
 
-@njit(cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True)
 def _weights(t: float) -> tuple[float, float, float, float]:
     """Catmull-Rom weights of four neighbours."""
     return (
@@ -55,7 +56,7 @@ def _weights(t: float) -> tuple[float, float, float, float]:
     )
 
 
-@njit(cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True)
 def _cubic(array: Array, x: float, y: float, z: float, otherwise: float) -> float:
     """Cubic value; linear interpolation would soften bone and leave a rim after subtraction."""
     i, j, k = int(np.floor(x)) - 1, int(np.floor(y)) - 1, int(np.floor(z)) - 1
@@ -72,7 +73,7 @@ def _cubic(array: Array, x: float, y: float, z: float, otherwise: float) -> floa
     return total
 
 
-@njit(cache=True, fastmath=True, parallel=True)
+@njit(nogil=NOGIL, cache=True, fastmath=True, parallel=True)
 def _warp(
     fixed: Array, moving: Array, step: Array, origin: Array, inverse: Array, moving_origin: Array,
     turn: Array, shift: Array, grid: Array, grid_origin: Array, grid_step: float, least: float, values: Array, slope: Array,

@@ -4,6 +4,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
+from inference.compilation import NOGIL
+
 FAR = np.float32(1e30)
 """Stands for no distance at all, where there is nothing to be near to. [mm²]"""
 
@@ -44,7 +46,7 @@ def distance_map(mask: npt.NDArray[np.bool_], spacing_mm: tuple[float, float, fl
     return squared
 
 
-@njit(cache=True, inline="always")
+@njit(nogil=True, cache=True, inline="always")
 def _rows(mask, step, out):  # type: ignore[no-untyped-def]
     """Squared distance along x to the nearest voxel of the same row."""
     for j in range(mask.shape[0]):
@@ -63,7 +65,7 @@ def _rows(mask, step, out):  # type: ignore[no-untyped-def]
                 out[j, i] = min(out[j, i], (step * (last - i)) ** 2)
 
 
-@njit(cache=True, inline="always")
+@njit(nogil=True, cache=True, inline="always")
 def _parabolas(heights, step, vertex, value, border):  # type: ignore[no-untyped-def]
     """The lower envelope of parabolas over the places of a line, in place."""
     count, half, scale = 0, np.float32(0.5), np.float32(0.5) / (step * step)
@@ -91,7 +93,7 @@ def _parabolas(heights, step, vertex, value, border):  # type: ignore[no-untyped
             heights[q] = away * away + height
 
 
-@njit(cache=True, inline="always")
+@njit(nogil=True, cache=True, inline="always")
 def _columns(plane, step, root):  # type: ignore[no-untyped-def]
     """The envelope down every column of a plane, in place; a few columns at a time, which share a line of the processor's cache."""
     length, columns = plane.shape
@@ -109,7 +111,7 @@ def _columns(plane, step, root):  # type: ignore[no-untyped-def]
                 plane[k, first + i] = np.sqrt(turned[i, k]) if root else turned[i, k]
 
 
-@njit(parallel=True, cache=True)
+@njit(nogil=NOGIL, parallel=True, cache=True)
 def _planes(mask, y, x, out):  # type: ignore[no-untyped-def]
     """Squared distance within each plane."""
     for k in prange(mask.shape[0]):
@@ -117,7 +119,7 @@ def _planes(mask, y, x, out):  # type: ignore[no-untyped-def]
         _columns(out[k], y, False)
 
 
-@njit(parallel=True, cache=True)
+@njit(nogil=NOGIL, parallel=True, cache=True)
 def _across(squared, z):  # type: ignore[no-untyped-def]
     """Take the neighbouring planes in, and the root."""
     for j in prange(squared.shape[1]):

@@ -7,6 +7,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from inference.compilation import NOGIL
+
 FloatArray = npt.NDArray[np.float32]
 BoolMask = npt.NDArray[np.bool_]
 TILE = 24
@@ -90,7 +92,7 @@ def _kernel(sigma: float, order: int, truncate: float, reach: int) -> npt.NDArra
     return np.asarray(answer[reach + 1 : 3 * reach + 2][::-1])
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(nogil=NOGIL, parallel=True, cache=True)
 def _box_mean(array, reach, squared, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     depth, rows, columns = array.shape
     size = np.float64(2 * reach + 1)
@@ -125,7 +127,7 @@ def _box_mean(array, reach, squared, out):  # type: ignore[no-untyped-def]  # pr
                 out[z, y, x] = np.float32(line[x] / size)
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(nogil=NOGIL, parallel=True, cache=True)
 def _deviation(mean, spread):  # type: ignore[no-untyped-def]  # pragma: no cover
     for z in numba.prange(mean.shape[0]):
         for y in range(mean.shape[1]):
@@ -133,7 +135,7 @@ def _deviation(mean, spread):  # type: ignore[no-untyped-def]  # pragma: no cove
                 spread[z, y, x] = np.sqrt(max(spread[z, y, x] - mean[z, y, x] * mean[z, y, x], np.float32(0)))
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(nogil=NOGIL, parallel=True, cache=True)
 def _count(where, counts):  # type: ignore[no-untyped-def]  # pragma: no cover
     for z in numba.prange(where.shape[0]):
         for y in range(where.shape[1]):
@@ -142,7 +144,7 @@ def _count(where, counts):  # type: ignore[no-untyped-def]  # pragma: no cover
                     counts[z, y, x // TILE] += 1
 
 
-@numba.njit(inline="always")
+@numba.njit(nogil=True, inline="always")
 def _weighed(line, middle, weights, order):  # type: ignore[no-untyped-def]  # pragma: no cover
     """One value of a correlation along a line, its terms paired and added in scipy's order."""
     reach = weights.size // 2
@@ -153,7 +155,7 @@ def _weighed(line, middle, weights, order):  # type: ignore[no-untyped-def]  # p
     return np.float32(total)
 
 
-@numba.njit(inline="always")
+@numba.njit(nogil=True, inline="always")
 def _weigh_across(values, start, count, step, weights, order, total, out, first):  # type: ignore[no-untyped-def]  # pragma: no cover
     """So many neighbouring values of a correlation across them, many at a time, each as `_weighed` has it."""
     reach = weights.size // 2
@@ -171,7 +173,7 @@ def _weigh_across(values, start, count, step, weights, order, total, out, first)
         out[first + i] = np.float32(total[i])
 
 
-@numba.njit(inline="always")
+@numba.njit(nogil=True, inline="always")
 def _mirrored(index, size):  # type: ignore[no-untyped-def]  # pragma: no cover
     """The voxel that stands for one beyond the border, when the border is a mirror between voxels."""
     while index < 0 or index >= size:
@@ -179,7 +181,7 @@ def _mirrored(index, size):  # type: ignore[no-untyped-def]  # pragma: no cover
     return index
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(nogil=NOGIL, parallel=True, cache=True)
 def _tiles(array, where, counts, first, kernels, orders, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     depth, rows, columns = array.shape
     reach = kernels.shape[2] // 2
@@ -241,7 +243,7 @@ def at(where: BoolMask, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return out
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(nogil=NOGIL, parallel=True, cache=True)
 def _count_planes(where, counts):  # type: ignore[no-untyped-def]  # pragma: no cover
     for z in numba.prange(where.shape[0]):
         for y in range(where.shape[1]):
@@ -249,7 +251,7 @@ def _count_planes(where, counts):  # type: ignore[no-untyped-def]  # pragma: no 
                 counts[z] += where[z, y, x]
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(nogil=NOGIL, parallel=True, cache=True)
 def _place(where, first, values, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     for z in numba.prange(where.shape[0]):
         n = first[z]

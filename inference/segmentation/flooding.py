@@ -52,7 +52,7 @@ def flood(image: npt.NDArray[np.float32], seeds: npt.NDArray[np.uint8], mask: Bo
     return out
 
 
-@numba.njit(cache=True)
+@numba.njit(nogil=True, cache=True)
 def _neighbours(number, near):  # type: ignore[no-untyped-def]  # pragma: no cover
     near[0] = 0
     for z in range(1, number.shape[0] - 1):
@@ -64,14 +64,14 @@ def _neighbours(number, near):  # type: ignore[no-untyped-def]  # pragma: no cov
                     near[here, 3], near[here, 4], near[here, 5] = number[z, y, x + 1], number[z, y + 1, x], number[z + 1, y, x]
 
 
-@numba.njit(inline="always")
+@numba.njit(nogil=True, inline="always")
 def _before(heights, ages, one, other):  # type: ignore[no-untyped-def]  # pragma: no cover
     if heights[one] != heights[other]:
         return heights[one] < heights[other]
     return ages[one] < ages[other]
 
 
-@numba.njit(cache=True)
+@numba.njit(nogil=True, cache=True)
 def _flood(heights, near, basins):  # type: ignore[no-untyped-def]  # pragma: no cover
     count = basins.size
     ages = np.zeros(count, np.int64)
@@ -98,7 +98,7 @@ def _flood(heights, near, basins):  # type: ignore[no-untyped-def]  # pragma: no
                 size = _push(heap, size, there, heights, ages)
 
 
-@numba.njit(cache=True)
+@numba.njit(nogil=True, cache=True)
 def _push(heap, size, item, heights, ages):  # type: ignore[no-untyped-def]  # pragma: no cover
     child = size
     while child > 0:
@@ -111,7 +111,7 @@ def _push(heap, size, item, heights, ages):  # type: ignore[no-untyped-def]  # p
     return size + 1
 
 
-@numba.njit(cache=True)
+@numba.njit(nogil=True, cache=True)
 def _pop(heap, size, heights, ages):  # type: ignore[no-untyped-def]  # pragma: no cover
     size -= 1
     item = heap[size]

@@ -6,6 +6,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from inference.compilation import NOGIL
 from inference.segmentation.distance import distance_map
 from inference.segmentation.packed import MOST_REACH, complement, grown, pack, reach_voxels, unpack
 
@@ -135,7 +136,7 @@ def largest_around(labels: npt.NDArray[np.uint32], reach: int) -> npt.NDArray[np
     return out
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(nogil=NOGIL, parallel=True, cache=True)
 def _planes(labels, mask, size):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Voxels of each label inside a mask, a plane at a time."""
     parts = min(16, labels.shape[0])
@@ -149,7 +150,7 @@ def _planes(labels, mask, size):  # type: ignore[no-untyped-def]  # pragma: no c
     return found
 
 
-@numba.njit(cache=True)
+@numba.njit(nogil=True, cache=True)
 def _one_by_one(labels, mask, size):  # type: ignore[no-untyped-def]  # pragma: no cover
     found = np.zeros(size, np.int64)
     for z in range(labels.shape[0]):
@@ -160,7 +161,7 @@ def _one_by_one(labels, mask, size):  # type: ignore[no-untyped-def]  # pragma: 
     return found
 
 
-@numba.njit(cache=True)
+@numba.njit(nogil=True, cache=True)
 def _sums(labels, values, size):  # type: ignore[no-untyped-def]  # pragma: no cover
     total = np.zeros(size, np.float64)
     for z in range(labels.shape[0]):
@@ -171,7 +172,7 @@ def _sums(labels, values, size):  # type: ignore[no-untyped-def]  # pragma: no c
     return total
 
 
-@numba.njit(cache=True)
+@numba.njit(nogil=True, cache=True)
 def _largest(labels, values, size):  # type: ignore[no-untyped-def]  # pragma: no cover
     found = np.zeros(size, np.float64)
     for z in range(labels.shape[0]):
@@ -182,7 +183,7 @@ def _largest(labels, values, size):  # type: ignore[no-untyped-def]  # pragma: n
     return found
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(nogil=NOGIL, parallel=True, cache=True)
 def _choose(labels, table, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     for z in numba.prange(labels.shape[0]):
         for y in range(labels.shape[1]):
@@ -191,7 +192,7 @@ def _choose(labels, table, out):  # type: ignore[no-untyped-def]  # pragma: no c
                     out[z, y, x] = table[labels[z, y, x]]
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(nogil=NOGIL, parallel=True, cache=True)
 def _assign(labels, keep, give, ours, theirs):  # type: ignore[no-untyped-def]  # pragma: no cover
     for z in numba.prange(labels.shape[0]):
         for y in range(labels.shape[1]):
@@ -202,7 +203,7 @@ def _assign(labels, keep, give, ours, theirs):  # type: ignore[no-untyped-def]  
                     theirs[z, y, x] = (theirs[z, y, x] or give[number]) and not keep[number]
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(nogil=NOGIL, parallel=True, cache=True)
 def _largest_around(labels, reach, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     depth, rows, columns = labels.shape
     along = np.zeros_like(labels)

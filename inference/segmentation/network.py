@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.beside import Beside
-from inference.network.engine import BONE, VEIN, VESSEL
+from inference.network.engine import BONE, VEIN, VESSEL, processors
 from inference.network.evidence import ScanEvidence
 from inference.network.lookup import DENSE, HARD_BONE, SOFT_TISSUE_HU, EdgeRules, decide, edge_map, settle, touched
 from inference.network.models import Model, open_model
@@ -118,6 +118,8 @@ def segment_network(
         if beside.short_of_memory:
             step("memory is short: the threshold method first, the network after it")
         rival = beside.start(segment_threshold, volume) if settings.join_threshold else None
+        if threads is None and rival and beside.at_once:
+            threads = max(1, processors() // 2)  # both sides end at about the same time, neither waits for the other's threads
         evidence = opened.evidence(volume, device=device, threads=threads, report=step)
         contrast = measure_contrast(evidence, least_ml=settings.least_lumen_ml)
         step("edges")

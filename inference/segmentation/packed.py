@@ -11,6 +11,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from inference.compilation import NOGIL
+
 BoolMask = npt.NDArray[np.bool_]
 Words = npt.NDArray[np.uint64]
 Spacing = tuple[float, float, float]
@@ -102,7 +104,7 @@ def _chords(radius_mm: float, spacing_mm: Spacing) -> npt.NDArray[np.int64]:
     return np.array(found, np.int64).reshape(-1, 3)
 
 
-@numba.njit(cache=True)
+@numba.njit(nogil=True, cache=True)
 def _widen(row, by, spare):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Widen the bits of a row to both sides, in place: an interval of c grows to c + s for any s up to 2c + 1."""
     count = row.size
@@ -122,7 +124,7 @@ def _widen(row, by, spare):  # type: ignore[no-untyped-def]  # pragma: no cover
         reach += shift
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(nogil=NOGIL, parallel=True, cache=True)
 def _grow(words, chords, widths, last, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     depth, rows, count = words.shape
     wide = np.empty((widths.size, depth, rows, count), np.uint64)

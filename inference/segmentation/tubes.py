@@ -11,6 +11,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from inference.compilation import NOGIL
 from inference.segmentation.filters import at, gaussian_derivatives
 from inference.segmentation.morphology import BoolMask, Labelled, Spacing, label
 
@@ -192,7 +193,7 @@ def _shell(spacing_mm: Spacing, settings: TubeSettings, *, most: int = 160) -> n
     return np.ascontiguousarray(shell[np.unique(np.linspace(0, len(shell) - 1, most).astype(int))])
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(nogil=NOGIL, parallel=True, cache=True)
 def _keep_free(array, lines, steps, tissue, soft, limits, free):  # type: ignore[no-untyped-def]  # pragma: no cover
     for n in numba.prange(lines.shape[0]):
         z, y, x = lines[n, 0], lines[n, 1], lines[n, 2]

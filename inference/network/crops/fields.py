@@ -51,7 +51,7 @@ def smooth_field(rng: np.random.Generator, size: int, control: SupportsInt, ampl
     return field * np.float32(amplitude / (field.std() + 1e-6))
 
 
-@njit(cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True)
 def _over_gradient(field, spacing, floor, out):  # type: ignore[no-untyped-def]
     n = field.shape[0]
     for i in range(n):

@@ -36,7 +36,7 @@ def look_around(scene: Scene, bone: npt.NDArray[np.bool_]) -> Surroundings:
     return Surroundings(to_bone, to_air, spacing)
 
 
-@njit(cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True)
 def _slope(field, i, j, k, out):  # type: ignore[no-untyped-def]
     n = field.shape[0] - 1
     out[0] = field[min(i + 1, n), j, k] - field[max(i - 1, 0), j, k]
@@ -46,7 +46,7 @@ def _slope(field, i, j, k, out):  # type: ignore[no-untyped-def]
     out /= norm
 
 
-@njit(cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True)
 def _relax(points, radii, bone, air, spacing, towards, use_bone, gap, rounds):  # type: ignore[no-untyped-def]
     n = bone.shape[0]
     slope = np.zeros(3)

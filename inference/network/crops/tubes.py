@@ -31,7 +31,7 @@ def wandering_line(
     return points
 
 
-@njit(cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True)
 def _paint(distance, owner, points, radii, spacing, margin, number):  # type: ignore[no-untyped-def]
     n0, n1, n2 = distance.shape
     for s in range(points.shape[0] - 1):

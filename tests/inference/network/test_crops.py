@@ -5,8 +5,11 @@ import pytest
 from scipy import ndimage
 
 from inference.network.crops.generator import ARTERY, BONE, CENTRELINE_BIT, CLASS_BITS, CONTACT_BIT, RIM_BIT, VEIN, make_crop
+from inference.network.crops.phantoms import phantom_labels
 from inference.network.crops.tubes import paint_tube
 from inference.network.pool import CropRecipe, cut_patch, merge_voxels
+from inference.phantom import make_phantom
+from inference.resample import resample
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +22,21 @@ def test_the_same_seed_gives_the_same_crop_and_another_seed_another():
     assert np.array_equal(first.hu, again.hu)
     assert np.array_equal(first.labels, again.labels)
     assert not np.array_equal(first.hu, other.hu)
+
+
+def test_labels_of_a_phantom_on_another_grid_lie_where_the_contrast_is():
+    phantom = make_phantom(preset="small", seed=5)
+    working = resample(phantom.volume, (0.8, 0.8, 0.8))
+    labels = phantom_labels(phantom, working.geometry)
+    assert labels.shape == working.shape
+    classes = labels & CLASS_BITS
+    artery = ndimage.binary_erosion(classes == ARTERY)
+    assert np.median(working.array[artery]) == pytest.approx(np.median(phantom.volume.array[phantom.arteries > 0]), rel=0.1)
+    share = (classes == ARTERY).sum() * working.geometry.voxel_ml / (phantom.arteries > 0).sum() / phantom.volume.geometry.voxel_ml
+    assert share == pytest.approx(1.0, abs=0.03)
+    line = (labels & CENTRELINE_BIT) > 0
+    assert line.sum() > 300
+    assert not (classes[line] == 0).any()
 
 
 def test_most_crops_hold_vessel_and_bone_and_some_hold_veins(crops):
