@@ -1,10 +1,12 @@
 """Runs a network on patches: OpenVINO in bfloat16 on CPUs that have it, torch on CUDA, plain torch elsewhere."""
 
+import hashlib
 import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +15,7 @@ import torch
 from torch import nn
 
 from inference.errors import MissingPart
+from inference.network import architecture
 from inference.network.architecture import ResidualUNet, windowed
 
 Patches = npt.NDArray[np.int16]
@@ -104,8 +107,7 @@ class OpenVinoEngine:
         if not bf16:
             report("the network runs in 32 bits, for this processor has no bfloat16: the same answer, several times as slow")
         self.name = f"openvino cpu {'bf16' if bf16 else 'fp32'}"
-        traced = torch.zeros((1, *(_traced_edge(network, rim),) * 3), dtype=torch.int16)  # the patch itself would take seconds to trace
-        model = ov.convert_model(_EvidenceHead(network, rim).eval(), example_input=traced, input=[(1, patch, patch, patch)])
+        model = _converted(ov, core, network, patch=patch, rim=rim)
         threads = threads or processors()
         streams = min(threads, MOST_STREAMS)
         settings: dict[str, object] = {"INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32", "CACHE_DIR": str(compile_cache())}
@@ -129,6 +131,34 @@ def _openvino() -> Any:
     import openvino
 
     return openvino
+
+
+def _converted(ov: Any, core: Any, network: ResidualUNet, *, patch: int, rim: int) -> Any:
+    """The network as OpenVINO's own, read from the cache where these weights, this code and this version were converted before."""
+    kept = compile_cache() / f"network-{_fingerprint(ov, network, patch, rim)}.xml"
+    if kept.exists() and kept.with_suffix(".bin").exists():
+        try:
+            return core.read_model(kept)
+        except RuntimeError:  # cut short, or of another version: it is made again
+            kept.unlink(missing_ok=True)
+    traced = torch.zeros((1, *(_traced_edge(network, rim),) * 3), dtype=torch.int16)  # the patch itself would take seconds to trace
+    model = ov.convert_model(_EvidenceHead(network, rim).eval(), example_input=traced, input=[(1, patch, patch, patch)])
+    with TemporaryDirectory(dir=kept.parent) as folder:
+        made = Path(folder) / kept.name
+        ov.save_model(model, made, compress_to_fp16=False)
+        for suffix in (".bin", ".xml"):  # the one that is looked for comes last
+            made.with_suffix(suffix).replace(kept.with_suffix(suffix))
+    return model
+
+
+def _fingerprint(ov: Any, network: ResidualUNet, patch: int, rim: int) -> str:
+    """Tells weights, code, patch and version apart."""
+    found = hashlib.sha256(f"{ov.__version__} {torch.__version__} {patch} {rim} {network.plan}".encode())
+    for module in (__file__, architecture.__file__):
+        found.update(Path(module).read_bytes())
+    for name, values in network.state_dict().items():
+        found.update(name.encode() + values.detach().cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()[:24]
 
 
 def _keep(request: Any, where: tuple[dict[int, Evidence], int]) -> None:

@@ -11,7 +11,7 @@ import torch
 
 from inference.errors import MissingPart
 from inference.network.architecture import NetworkPlan, ResidualUNet
-from inference.network.engine import TorchEngine, open_engine
+from inference.network.engine import OpenVinoEngine, TorchEngine, open_engine
 from inference.network.models import open_model, open_ready
 from inference.network.weights import DamagedWeights, load_weights, save_weights
 
@@ -166,3 +166,23 @@ def test_nothing_is_told_to_anybody_outside(saved, tmp_path):
     assert done.stdout.startswith("openvino")
     assert done.stdout.rstrip().endswith("[]")
     assert not (home / "intel").exists()
+
+
+def test_a_converted_network_is_kept_and_made_again_where_it_was_cut_short(tmp_path, monkeypatch):
+    openvino = pytest.importorskip("openvino")
+    monkeypatch.setenv("GILBRETH_CACHE", str(tmp_path))
+    torch.manual_seed(1)
+    network = ResidualUNet(NetworkPlan(channels=(4, 8, 8))).eval()
+    patches = np.random.default_rng(0).integers(-100, 600, (2, 16, 16, 16)).astype(np.int16)
+    first = OpenVinoEngine(network, patch=16, threads=1)(patches)
+    (kept,) = (tmp_path / "openvino").glob("network-*.xml")
+    convert = openvino.convert_model
+    monkeypatch.setattr(openvino, "convert_model", lambda *_, **__: pytest.fail("converted again"))
+    assert np.array_equal(OpenVinoEngine(network, patch=16, threads=1)(patches), first)
+    monkeypatch.setattr(openvino, "convert_model", convert)
+    kept.write_bytes(kept.read_bytes()[:200])
+    assert np.array_equal(OpenVinoEngine(network, patch=16, threads=1)(patches), first)
+    with torch.no_grad():
+        network.head.bias += torch.tensor([5.0, 0, 0, 0, 0])
+    assert not np.array_equal(OpenVinoEngine(network, patch=16, threads=1)(patches), first)
+    assert len(list((tmp_path / "openvino").glob("network-*.xml"))) == 2
