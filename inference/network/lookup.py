@@ -36,7 +36,7 @@ class EdgeRules:
     edge_share: float = 0.45
     least_hu: float = 90.0
     rim_share: float = 0.6
-    least_vessel: int = 40
+    least_vessel: int = 90
     bone_hu: float = -80.0
 
 
