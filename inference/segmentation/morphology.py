@@ -131,9 +131,7 @@ def largest_around(labels: npt.NDArray[np.uint32], reach: int) -> npt.NDArray[np
     >>> largest_around(np.array([[[0, 0, 0, 7, 0]]], np.uint32), 2).tolist()
     [[[0, 7, 7, 7, 7]]]
     """
-    out = np.zeros_like(labels)
-    _largest_around(labels, reach, out)
-    return out
+    return np.asarray(_largest_around(labels, reach))
 
 
 @numba.njit(nogil=NOGIL, parallel=True, cache=True)
@@ -204,7 +202,7 @@ def _assign(labels, keep, give, ours, theirs):  # type: ignore[no-untyped-def]  
 
 
 @numba.njit(nogil=NOGIL, parallel=True, cache=True)
-def _largest_around(labels, reach, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _largest_around(labels, reach):  # type: ignore[no-untyped-def]  # pragma: no cover
     depth, rows, columns = labels.shape
     along = np.zeros_like(labels)
     across = np.zeros_like(labels)
@@ -225,12 +223,15 @@ def _largest_around(labels, reach, out):  # type: ignore[no-untyped-def]  # prag
                     some_plane[z, y] = True
                     for x in range(columns):
                         across[z, y, x] = max(across[z, y, x], along[z, j, x])
+    out = along  # which nobody needs any more
     for z in numba.prange(depth):
+        out[z] = 0
         for k in range(max(0, z - reach), min(depth, z + reach + 1)):
             for y in range(rows):
                 if some_plane[k, y]:
                     for x in range(columns):
                         out[z, y, x] = max(out[z, y, x], across[k, y, x])
+    return out
 
 
 def _count_inside(labels: npt.NDArray[np.uint32], mask: BoolMask, size: int) -> npt.NDArray[np.int64]:

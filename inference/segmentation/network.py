@@ -125,8 +125,8 @@ def segment_network(
         step("edges")
         array = np.ascontiguousarray(volume.array, np.int16)
         edges = edge_map(evidence.hu, evidence.maps[VESSEL], settings.edge)
-        decided = decide(array, evidence.maps, edges, ceiling_hu=contrast.ceiling_hu, rules=settings.edge)
         step("clean-up")
+        decided = decide(array, evidence.maps, edges, ceiling_hu=contrast.ceiling_hu, rules=settings.edge)
         vessel, bone = _clean(decided, volume.spacing_mm, settings)
         asked = rival() if rival else None
     if asked is not None and not asked.notes.get("enhanced") and contrast.volume_ml > settings.most_unseen_ml:
@@ -190,6 +190,8 @@ def _clean(decided: npt.NDArray[np.uint8], spacing_mm: tuple[float, float, float
         wall = parts.choose((parts.share(touching) > 0) & (parts.counts * voxel_mm3 <= settings.wall_mm3))
         vessel |= wall
         bone |= dense & ~wall
+        del parts, wall  # each a volume, while the threshold method needs memory
+    del touching, dense
     if vessel.any():
         parts = label(vessel, connectivity=26)
         size_mm3 = parts.counts * voxel_mm3
