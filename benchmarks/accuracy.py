@@ -5,7 +5,7 @@ python benchmarks/accuracy.py --quick --phantoms 2               a first look, m
 python benchmarks/accuracy.py --methods network --groups thorax  new weights: the other methods' figures are kept
 python benchmarks/accuracy.py --table                            the document again, from the figures kept
 
-Figures are kept in out/accuracy.json, one row for each case and method, signed with the version of the weights or rules. A row of
+Figures are kept in benchmarks/accuracy.json, one row for each case and method, signed with the version of the weights or rules. A row of
 today's version is not made again, so a run can be cut (or stopped by --minutes) and taken up again; a row of another version is left
 out of the document and is replaced when its turn comes.
 """
@@ -166,7 +166,7 @@ def main() -> None:
     parser.add_argument("--model", default=None)
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no case later than this")
     parser.add_argument("--table", action="store_true", help="measure nothing")
-    parser.add_argument("--kept", type=Path, default=ROOT / "out" / "accuracy.json")
+    parser.add_argument("--kept", type=Path, default=ROOT / "benchmarks" / "accuracy.json")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "accuracy.md")
     chosen = parser.parse_args()
     record, signed, end = Record(chosen.kept), versions(chosen.model), time.monotonic() + 60 * chosen.minutes

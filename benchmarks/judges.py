@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from scipy.ndimage import affine_transform, binary_dilation, gaussian_filter
 
 from inference.geometry import Geometry
+from inference.metrics import skeleton
 from inference.phantom import Lesion, Motion, Phantom, make_phantom
 from inference.segmentation.morphology import dilated
 from inference.volume import Volume
@@ -34,6 +36,11 @@ class Judge:
     volume: Volume
     truth: dict[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
     unenhanced: Volume | None = None
+
+    @cached_property
+    def skeleton(self) -> npt.NDArray[np.bool_]:
+        """The skeleton of the true vessels, worked out once for all methods."""
+        return skeleton(self.truth["vessel"])
 
 
 def phantoms(

@@ -42,7 +42,7 @@ def measure(judge: Judge, found: Segmentation) -> dict[str, float]:
     near = dilated(bone, 3.0, spacing)
     figures = {
         "Dice": dice(vessel, truth, spacing_mm=spacing),
-        "clDice": cldice(vessel, truth, spacing_mm=spacing),
+        "clDice": cldice(vessel, truth, spacing_mm=spacing, reference_skeleton=judge.skeleton),
         "recall of artery": recall(vessel, judge.truth["arteries"], spacing_mm=spacing),
         "precision": float(truth[vessel].mean()) if vessel.any() else 0.0,
         "Dice within 3 mm of bone": dice(vessel & near, truth & near, spacing_mm=spacing),
