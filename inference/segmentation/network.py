@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from inference.beside import Beside
 from inference.network.engine import BONE, VEIN, VESSEL, processors
-from inference.network.evidence import ScanEvidence
+from inference.network.evidence import BODY_HU, ScanEvidence
 from inference.network.lookup import DENSE, HARD_BONE, SOFT_TISSUE_HU, EdgeRules, decide, edge_map, settle, touched
 from inference.network.models import Model, open_model
 from inference.resample import nearest
@@ -54,6 +54,8 @@ class NetworkSettings:
     most_unseen_ml : float
         More certain lumen than this in a scan that the threshold method finds without contrast is not lumen, for that method knows wide
         vessels: such a scan is called unenhanced. [ml]
+    least_unseen_share : float
+        The same holds for less than this share of the body's volume: grains of bone that pass for lumen.
     """
 
     edge: EdgeRules = field(default_factory=EdgeRules)
@@ -68,6 +70,7 @@ class NetworkSettings:
     veto_share: float = 0.1
     certain_mm3: float = 3000.0
     most_unseen_ml: float = 60.0
+    least_unseen_share: float = 0.002
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ def segment_network(
         decided = decide(array, evidence.maps, edges, ceiling_hu=contrast.ceiling_hu, rules=settings.edge)
         vessel, bone = _clean(decided, volume.spacing_mm, settings)
         asked = rival() if rival else None
-    if asked is not None and not asked.notes.get("enhanced") and contrast.volume_ml > settings.most_unseen_ml:
+    if asked is not None and not asked.notes.get("enhanced") and _is_no_lumen(contrast, volume, settings):
         contrast = replace(contrast, enhanced=False)
         vessel, bone = np.zeros_like(vessel), vessel | bone
     believed = _believed(asked, contrast, settings)
@@ -177,6 +180,12 @@ def _free_of_bone(bone: npt.NDArray[np.uint8], index: npt.NDArray[np.int64], rea
             beside[:, axis] = np.clip(beside[:, axis] + step, 0, bone.shape[axis] - 1)
             free &= bone[tuple(beside.T)] < 40
     return free
+
+
+def _is_no_lumen(contrast: Contrast, volume: Volume, settings: NetworkSettings) -> bool:
+    """Whether what the network alone is certain of is too much for lumen that the threshold method missed, or too little."""
+    body_ml = np.count_nonzero(volume.array > BODY_HU) * volume.geometry.voxel_ml
+    return not settings.least_unseen_share * body_ml <= contrast.volume_ml <= settings.most_unseen_ml
 
 
 def _clean(decided: npt.NDArray[np.uint8], spacing_mm: tuple[float, float, float], settings: NetworkSettings) -> tuple[Mask, Mask]:

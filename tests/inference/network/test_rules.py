@@ -266,3 +266,15 @@ def test_much_lumen_that_the_threshold_method_does_not_know_is_no_lumen(scan, mo
     assert found.notes["enhanced"] is False
     assert found.vessel.sum() == 0
     assert found.bone[rod].mean() > 0.85
+
+
+def test_a_little_lumen_that_the_threshold_method_does_not_know_is_no_lumen_in_a_large_body(scan, monkeypatch):
+    volume, rod, plate = scan
+    _against(monkeypatch, np.zeros_like(rod), plate, enhanced=False)
+    settings = NetworkSettings(least_unseen_share=0.05)  # the rod is 0.9 ml of 38
+    found = segment_network(volume, model=Says(_maps(rod, plate)), settings=settings)
+    assert found.notes["enhanced"] is False
+    assert found.vessel.sum() == 0
+    believed = segment_network(volume, model=Says(_maps(rod, plate)))
+    assert believed.notes["enhanced"] is True
+    assert believed.vessel[rod].mean() > 0.85
