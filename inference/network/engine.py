@@ -4,6 +4,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -143,7 +144,7 @@ def _converted(ov: Any, core: Any, network: ResidualUNet, *, patch: int, rim: in
             kept.unlink(missing_ok=True)
     traced = torch.zeros((1, *(_traced_edge(network, rim),) * 3), dtype=torch.int16)  # the patch itself would take seconds to trace
     model = ov.convert_model(_EvidenceHead(network, rim).eval(), example_input=traced, input=[(1, patch, patch, patch)])
-    with TemporaryDirectory(dir=kept.parent) as folder:
+    with suppress(OSError, RuntimeError), TemporaryDirectory(dir=kept.parent) as folder:  # a full disk costs the time alone
         made = Path(folder) / kept.name
         ov.save_model(model, made, compress_to_fp16=False)
         for suffix in (".bin", ".xml"):  # the one that is looked for comes last

@@ -186,3 +186,16 @@ def test_a_converted_network_is_kept_and_made_again_where_it_was_cut_short(tmp_p
         network.head.bias += torch.tensor([5.0, 0, 0, 0, 0])
     assert not np.array_equal(OpenVinoEngine(network, patch=16, threads=1)(patches), first)
     assert len(list((tmp_path / "openvino").glob("network-*.xml"))) == 2
+
+
+def test_a_network_that_cannot_be_kept_is_used_all_the_same(saved, tmp_path, monkeypatch):
+    openvino = pytest.importorskip("openvino")
+    monkeypatch.setenv("GILBRETH_CACHE", str(tmp_path))
+
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError("no space left on device")
+
+    monkeypatch.setattr(openvino, "save_model", full)
+    patch = np.random.default_rng(0).integers(-100, 600, (1, 16, 16, 16)).astype(np.int16)
+    assert OpenVinoEngine(saved[0], patch=16, threads=1)(patch).any()
+    assert not list((tmp_path / "openvino").glob("network-*"))
