@@ -71,3 +71,11 @@ def test_the_table_shows_mean_and_range_and_an_interval_from_five_cases_on(accur
     # mean 0.2, standard deviation 0.1581, t(0.975, 4) = 2.776: half-width 2.776 * 0.1581 / sqrt(5) = 0.196
     assert "| Dice | 0.200 ± 0.196 (0.000 to 0.400) |" in table(rows, ["threshold", "network"])
     assert "| Dice | 0.050 (0.000 to 0.100) |" in table(rows[:2], ["threshold"])
+
+
+def test_the_document_shows_the_rows_that_are_kept_of_todays_weights_and_rules(accuracy):
+    rows = accuracy.Record(BENCHMARKS / "accuracy.json").of(accuracy.versions(None))
+    assert {row.method for row in rows} == set(accuracy.ALL)
+    document = (BENCHMARKS.parent / "docs" / "accuracy.md").read_text().splitlines()
+    missing = [line for line in accuracy.table(rows, accuracy.ALL) if line not in document]
+    assert not missing
