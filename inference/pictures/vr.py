@@ -236,6 +236,29 @@ def _byte(share):  # type: ignore[no-untyped-def]  # pragma: no cover
     return np.uint8(min(max(share * np.float32(255) + np.float32(0.5), np.float32(0)), np.float32(255)))
 
 
+@numba.njit(nogil=True, fastmath=True, cache=True)
+def _cut(field, place, v):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """The plane of a row of pixels at height v, its tiles, where it lies in the field, and whether a surface passes through it. [mm]"""
+    _, rows, columns = field.shape
+    plane, tiles = np.empty((rows, columns), np.float32), np.empty((rows // TILE + 1, columns // TILE + 1), np.bool_)
+    z = np.float32((v - place[1]) / place[0] + (field.shape[0] - 1) * np.float32(0.5))
+    return plane, tiles, z, _plane_at(field, z, plane, tiles)
+
+
+@numba.njit(nogil=True, fastmath=True, cache=True)
+def _ray(field, hu, colours, place, plane, tiles, z, c, s, u, begin, end, nearest, limit, colour):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Depth of the surface on the ray at u from the middle of its row, with its colour; what is known if that is no farther. [mm]"""
+    y, x = _begin(place, plane.shape, c, s, u, limit)
+    t = _march(plane, tiles, y, x, c, -s, max(begin, np.float32(0)), min(end, nearest / place[0]))
+    if t < 0 or t * place[0] >= nearest:
+        return nearest
+    _shade(field, hu, colours, z, y, x, c, -s, t, s, c, colour)
+    fog = _fog(t * place[0], limit)
+    for channel in range(3):
+        colour[channel] *= fog
+    return t * place[0]
+
+
 @numba.njit(nogil=NOGIL, parallel=True, fastmath=True, cache=True)
 def _render(vf, vh, vp, vc, bf, bh, bp, bc, turn, pixel, limit, depth, frames):  # type: ignore[no-untyped-def]  # pragma: no cover
     views, rows, columns = depth.shape
@@ -247,26 +270,21 @@ def _render(vf, vh, vp, vc, bf, bh, bp, bc, turn, pixel, limit, depth, frames): 
             field, hu, place, colours = (vf, vh, vp, vc) if which == 0 else (bf, bh, bp, bc)
             if place[0] == 0:
                 continue
-            shape = (field.shape[1], field.shape[2])
-            plane, tiles = np.empty(shape, np.float32), np.empty((shape[0] // TILE + 1, shape[1] // TILE + 1), np.bool_)
-            z = np.float32((v - place[1]) / place[0] + (field.shape[0] - 1) * np.float32(0.5))
-            if not _plane_at(field, z, plane, tiles):
+            plane, tiles, z, some = _cut(field, place, v)
+            if not some:
                 continue
             for view in range(views):
                 c, s = turn[view, 0], turn[view, 1]
-                _mark(tiles, place, shape, c, s, pixel, limit, first, last)
+                _mark(tiles, place, plane.shape, c, s, pixel, limit, first, last)
                 for column in range(columns):
                     if first[column] > last[column]:
                         continue
-                    y, x = _begin(place, shape, c, s, (column - (columns - 1) * np.float32(0.5)) * pixel, limit)
-                    stop = min(last[column], depth[view, row, column] / place[0])
-                    t = _march(plane, tiles, y, x, c, -s, max(first[column], np.float32(0)), stop)
-                    if t >= 0 and t * place[0] < depth[view, row, column]:
-                        depth[view, row, column] = t * place[0]
-                        _shade(field, hu, colours, z, y, x, c, -s, t, s, c, colour)
-                        fog = _fog(t * place[0], limit)
+                    u, known = (column - (columns - 1) * np.float32(0.5)) * pixel, depth[view, row, column]
+                    found = _ray(field, hu, colours, place, plane, tiles, z, c, s, u, first[column], last[column], known, limit, colour)
+                    if found < known:
+                        depth[view, row, column] = found
                         for channel in range(3):
-                            frames[view, row, column, channel] = _byte(colour[channel] * fog)
+                            frames[view, row, column, channel] = _byte(colour[channel])
 
 
 @numba.njit(nogil=True, fastmath=True, cache=True)
@@ -303,28 +321,24 @@ def _smooth_edges(vf, vh, vp, vc, bf, bh, bp, bc, turn, pixel, limit, depth, fra
                 field, hu, place, colours = (vf, vh, vp, vc) if which == 0 else (bf, bh, bp, bc)
                 if place[0] == 0:
                     continue
-                shape = (field.shape[1], field.shape[2])
-                plane, tiles = np.empty(shape, np.float32), np.empty((shape[0] // TILE + 1, shape[1] // TILE + 1), np.bool_)
-                z = np.float32((v - place[1]) / place[0] + (field.shape[0] - 1) * np.float32(0.5))
-                if not _plane_at(field, z, plane, tiles):
+                plane, tiles, z, some = _cut(field, place, v)
+                if not some:
                     continue
                 for view in range(views):
                     c, s = turn[view, 0], turn[view, 1]
-                    _mark(tiles, place, shape, c, s, pixel, limit, first, last)
+                    _mark(tiles, place, plane.shape, c, s, pixel, limit, first, last)
                     for column in range(1, columns - 1):
                         if not edge[view, column] or first[column] > last[column]:
                             continue
                         for side in range(2):
                             u = (column - (columns - 1) * np.float32(0.5) + side * np.float32(0.5) - np.float32(0.25)) * pixel
-                            y, x = _begin(place, shape, c, s, u, limit)
-                            stop = min(last[column], near[view, column, side] / place[0])
-                            t = _march(plane, tiles, y, x, c, -s, max(first[column], np.float32(0)), stop)
-                            if t >= 0 and t * place[0] < near[view, column, side]:
-                                near[view, column, side] = t * place[0]
-                                _shade(field, hu, colours, z, y, x, c, -s, t, s, c, colour)
-                                fog = _fog(t * place[0], limit)
-                                for channel in range(3):
-                                    shown[view, column, side, channel] = colour[channel] * fog
+                            known = near[view, column, side]
+                            found = _ray(
+                                field, hu, colours, place, plane, tiles, z, c, s, u, first[column], last[column], known, limit, colour
+                            )
+                            if found < known:
+                                near[view, column, side] = found
+                                shown[view, column, side] = colour
             for view in range(views):
                 for column in range(1, columns - 1):
                     if edge[view, column]:
