@@ -45,6 +45,7 @@ class Beside:
         alone = (os.cpu_count() or 1) < 2 or not threads_may_share() or self.short_of_memory
         self.at_once = not alone
         self._pool = None if alone else ThreadPoolExecutor(max_workers=1, thread_name_prefix="beside")
+        self._begun: list[Future[Any]] = []
 
     def start(self, work: Callable[P, T], *values: P.args, **options: P.kwargs) -> Callable[[], T]:
         """Begin; what comes back waits for the result, or raises what the work raised."""
@@ -52,7 +53,12 @@ class Beside:
             done = work(*values, **options)
             return lambda: done
         future: Future[Any] = self._pool.submit(work, *values, **options)
+        self._begun.append(future)
         return future.result
+
+    def busy(self) -> bool:
+        """Whether the second thread has work that is not done."""
+        return not all(future.done() for future in self._begun)
 
     def __enter__(self) -> Self:
         return self

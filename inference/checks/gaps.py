@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import find_objects
 from scipy.spatial import cKDTree
 
 from inference.anatomy import LABELS, NUMBERS
@@ -67,16 +68,20 @@ def _cut_off(volume: Volume, segmentation: Segmentation, box: Box, inside: Array
     Pieces up to `most_mm`, up to twice that if they are one voxel thick, and twigs that contrast joins to the rest, do not count.
     """
     parts = label(inside | (_free(segmentation, box) & (segmentation.vessel[box] > 0)), connectivity=26)
-    own = np.bincount(parts.labels[inside], minlength=parts.counts.size)
-    best: tuple[float, Array] = (0.0, np.zeros(inside.shape, bool))
-    for number in np.flatnonzero(own)[np.flatnonzero(own) != own.argmax()]:
-        piece = inside & (parts.labels == number)
-        index = np.argwhere(piece)
-        length = float(np.linalg.norm((index.max(axis=0) - index.min(axis=0) + 1) * np.asarray(volume.spacing_mm)))
-        hair = depth_of(piece, volume.spacing_mm) <= 1.001 * max(volume.spacing_mm)
-        if length > max(2.0 * most_mm if hair else most_mm, best[0]) and _counts(volume, segmentation, box, inside, piece):
-            best = (length, piece)
-    return best
+    own = np.where(inside, parts.labels, 0)
+    most = int(np.bincount(own.ravel(), minlength=2)[1:].argmax()) + 1
+    best_mm, best = 0.0, np.zeros(inside.shape, bool)
+    for number, where in enumerate(find_objects(own), start=1):
+        if where is None or number == most:
+            continue
+        length_mm = float(np.linalg.norm([(side.stop - side.start) * step for side, step in zip(where, volume.spacing_mm, strict=True)]))
+        if length_mm <= max(most_mm, best_mm):
+            continue
+        hair = depth_of(own[where] == number, volume.spacing_mm) <= 1.001 * max(volume.spacing_mm)
+        piece = own == number
+        if length_mm > (2.0 * most_mm if hair else most_mm) and _counts(volume, segmentation, box, inside, piece):
+            best_mm, best = length_mm, piece
+    return best_mm, best
 
 
 def _free(segmentation: Segmentation, box: Box) -> Array:

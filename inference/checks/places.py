@@ -35,7 +35,16 @@ def depth_of(mask: npt.NDArray[np.bool_], spacing_mm: tuple[float, float, float]
     """Largest distance of a voxel of a mask to its outside. [mm]"""
     import edt
 
-    return float(edt.edt(np.ascontiguousarray(mask), anisotropy=spacing_mm, black_border=True).max())
+    if not mask.any():
+        return 0.0
+    box = tuple(_extent(mask.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1)))  # what lies beyond it is outside anyway
+    return float(edt.edt(np.ascontiguousarray(mask[box]), anisotropy=spacing_mm, black_border=True).max())
+
+
+def _extent(line: npt.NDArray[np.bool_]) -> slice:
+    """From the first to the last that is true."""
+    places = np.flatnonzero(line)
+    return slice(int(places[0]), int(places[-1]) + 1)
 
 
 def words(artery: str) -> str:

@@ -29,6 +29,7 @@ from inference.volume import Volume
 
 Progress = Callable[[float], None]
 Report = Callable[[str], None]
+Crowded = Callable[[], bool]
 WORKING_MM = 0.7
 
 
@@ -87,6 +88,7 @@ class BundleModel:
         threads: int | None = None,
         progress: Progress = lambda _: None,
         report: Report = lambda _: None,
+        crowded: Crowded = lambda: False,
     ) -> ScanEvidence:
         """Look at every block of the body."""
         target = torch.device("cuda" if device == "cuda" or (device == "auto" and torch.cuda.is_available()) else "cpu")
@@ -184,6 +186,7 @@ class LabelModel:
         threads: int | None = None,
         progress: Progress = lambda _: None,
         report: Report = lambda _: None,
+        crowded: Crowded = lambda: False,
     ) -> ScanEvidence:
         """Run the program and turn its labels into certain evidence."""
         table = np.zeros(max([*self.names, 0]) + 1, np.uint8)

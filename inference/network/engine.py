@@ -30,7 +30,8 @@ VESSEL, BONE, CALCIUM, VEIN = range(4)  # channels of what an engine gives back
 class Engine(Protocol):
     """Takes HU patches (n, z, y, x), gives evidence (n, 4, z, y, x) of 0 to 255: vessel, bone, calcium, vein share of vessel.
 
-    What it gives back may lack a rim on every side. One that works faster on several patches at a time says how many as `batch`.
+    What it gives back may lack a rim on every side. One that works faster on several patches at a time says how many as `batch`, and
+    one that gives each of them processors of its own says for how many it has such as `streams`.
     """
 
     name: str
@@ -115,7 +116,7 @@ class OpenVinoEngine:
         settings |= {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": threads}
         self._queue = ov.AsyncInferQueue(core.compile_model(model, "CPU", settings), streams)
         self._queue.set_callback(_keep)
-        self.batch = PATCHES_A_STREAM * streams
+        self.streams, self.batch = streams, PATCHES_A_STREAM * streams
 
     def __call__(self, patches: Patches) -> Evidence:
         """Evaluate a batch, patch by patch, as many at once as there are streams."""

@@ -124,6 +124,7 @@ def gather_evidence(
     progress: Callable[[float], None] = lambda _: None,
     report: Callable[[str], None] = lambda _: None,
     engines: Engines | None = None,
+    crowded: Callable[[], bool] = lambda: False,
 ) -> ScanEvidence:
     """Look at a scan coarsely everywhere, then finely at the blocks that can hold vessel.
 
@@ -138,6 +139,8 @@ def gather_evidence(
         Gets the share done, 0 to 1.
     engines : Engines, optional
         Engines opened for these networks before; those that are not are added.
+    crowded : callable
+        Whether other work needs half of the processors now; asked before every few patches.
     """
     look, engines = look or Look(), engines or Engines()
     spacing = fine.plan.spacing_mm
@@ -148,18 +151,18 @@ def gather_evidence(
     chosen: dict[str, Any] = {"patch": look.patch, "rim": look.halo, "device": device, "threads": threads, "report": report}
     engine = engines.of(fine, **chosen)
     rough_engine = engine if coarse is None else engines.of(coarse, **chosen)
-    rough = _coarse_look(pooled(hu), rough_engine, look)
+    rough = _coarse_look(pooled(hu), rough_engine, look, crowded)
     tiling = Tiling(working.shape, look.patch, look.halo)
     wanted = tiling.any_in_block(_worth_a_look(hu, rough))
-    maps = run_blocks(hu, engine, tiling, wanted, progress=progress)
+    maps = run_blocks(hu, engine, tiling, wanted, progress=progress, crowded=crowded)
     _fill_from_coarse(maps, rough, tiling, wanted)
     return ScanEvidence(maps, hu, working.geometry, float(wanted.mean()), engine.name)
 
 
-def _coarse_look(hu: npt.NDArray[np.int16], engine: Engine, look: Look) -> Evidence:
+def _coarse_look(hu: npt.NDArray[np.int16], engine: Engine, look: Look, crowded: Callable[[], bool]) -> Evidence:
     depth, rows, columns = hu.shape
     tiling = Tiling((depth, rows, columns), look.patch, look.halo)
-    return run_blocks(hu, engine, tiling, tiling.any_in_block(hu > BODY_HU))
+    return run_blocks(hu, engine, tiling, tiling.any_in_block(hu > BODY_HU), crowded=crowded)
 
 
 def _worth_a_look(hu: npt.NDArray[np.int16], rough: Evidence) -> npt.NDArray[np.bool_]:

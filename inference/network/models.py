@@ -43,8 +43,9 @@ class Model(Protocol):
         threads: int | None = None,
         progress: Callable[[float], None] = lambda _: None,
         report: Callable[[str], None] = lambda _: None,
+        crowded: Callable[[], bool] = lambda: False,
     ) -> ScanEvidence:
-        """Look at a scan."""
+        """Look at a scan; while `crowded` says that other work is under way, a model on the CPU leaves it half of the processors."""
         ...
 
 
@@ -77,9 +78,10 @@ class CoarseToFine:
         threads: int | None = None,
         progress: Callable[[float], None] = lambda _: None,
         report: Callable[[str], None] = lambda _: None,
+        crowded: Callable[[], bool] = lambda: False,
     ) -> ScanEvidence:
         """Look at a scan coarsely, then finely."""
-        told: dict[str, Any] = {"progress": progress, "report": report, "engines": self.engines}
+        told: dict[str, Any] = {"progress": progress, "report": report, "engines": self.engines, "crowded": crowded}
         return gather_evidence(volume, self.fine, self.coarse, device=device, threads=threads, look=self.look, **told)
 
     def ready(self, *, device: str = "auto", threads: int | None = None, report: Callable[[str], None] = lambda _: None) -> "CoarseToFine":

@@ -76,6 +76,7 @@ def run_blocks(
     wanted: Flags,
     *,
     progress: Callable[[float], None] = lambda _: None,
+    crowded: Callable[[], bool] = lambda: False,
 ) -> Evidence:
     """Evaluate the wanted blocks of a scan.
 
@@ -87,6 +88,8 @@ def run_blocks(
         Boolean per block.
     progress : callable
         Gets the share done, 0 to 1.
+    crowded : callable
+        While it says so, an engine with several streams is given patches for half of them only.
 
     Returns
     -------
@@ -95,9 +98,10 @@ def run_blocks(
     """
     out = np.zeros((4, *array.shape), np.uint8)
     index = np.argwhere(wanted)
-    batch = int(getattr(engine, "batch", 1))
-    for first in range(0, len(index), batch):
-        group = index[first : first + batch]
+    batch, streams = int(getattr(engine, "batch", 1)), int(getattr(engine, "streams", 1))
+    first = 0
+    while first < len(index):
+        group = index[first : first + (streams // 2 if streams > 1 and crowded() else batch)]
         patches = [_cut(array, block * tiling.keep - tiling.halo, tiling.patch) for block in group]
         for block, found in zip(group, engine(np.stack(patches)), strict=True):
             start = block * tiling.keep
@@ -105,7 +109,8 @@ def run_blocks(
             rim = (found.shape[-1] - tiling.keep) // 2  # the engine may have left the halo off
             inner = tuple(slice(rim, rim + int(n)) for n in stop - start)
             out[(slice(None), *(slice(int(a), int(b)) for a, b in zip(start, stop, strict=True)))] = found[(slice(None), *inner)]
-        progress((first + len(group)) / len(index))
+        first += len(group)
+        progress(first / len(index))
     return out
 
 

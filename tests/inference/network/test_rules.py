@@ -23,7 +23,7 @@ class Says:
     version: str = "1"
     sha256: str = "0" * 64
 
-    def evidence(self, volume, *, device="auto", threads=None, progress=None, report=None):
+    def evidence(self, volume, *, device="auto", threads=None, progress=None, report=None, crowded=None):
         working = resample(volume, (NET_MM,) * 3)
         return ScanEvidence(self.maps, np.asarray(working.array), working.geometry, 0.1, "none")
 
