@@ -12,11 +12,17 @@ PROGRAM = """
 import sys
 from inference.allocator import reuse_freed_memory
 reuse_freed_memory()
+from inference.beside import Beside
+from inference.network.models import open_ready
 from inference.pipeline import reconstruct
 from inference.scans.load import load
 scan, out, method = sys.argv[1:]
-reconstruct(load(scan), method=method, recipe="standard").write(out, scan=scan)
+with Beside() as beside:
+    opening = beside.start(open_ready) if method == "network" else None
+    volume = load(scan)
+reconstruct(volume, method=method, recipe="standard", opened=opening() if opening else None).write(out, scan=scan)
 """
+"""What `gilbreth reconstruct SCAN --out DIR` does: the network is opened while the scan is read."""
 
 
 def run_whole(scan: Path, out: Path, *, method: str) -> float:

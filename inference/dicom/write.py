@@ -58,15 +58,16 @@ def write_dicom(
         raise MissingPart("DICOM output is not installed; pip install 'gilbreth[dicom]'") from error
     kind = recipe or reconstruction.request.recipe
     make = _SeriesMaker(reconstruction, scan)
-    paths: list[Path] = []
-    if kind == "full":
-        with Beside() as beside:
-            projecting = beside.start(_projected, reconstruction.bone_removed)
+    with Beside() as beside:
+        projecting = beside.start(_projected, reconstruction.bone_removed) if kind == "full" else None
+        masking = beside.start(_masks, reconstruction, make, folder, binary=binary)
+        paths: list[Path] = []
+        if projecting is not None:
             paths += _bone_removed(reconstruction, make, folder)
             paths += _projections(reconstruction, make, folder, *projecting())
-        paths += _curved(reconstruction, make, folder)
-    paths += _volume_rendering(reconstruction, make, folder)
-    return [*paths, *_masks(reconstruction, make, folder, binary=binary)]
+            paths += _curved(reconstruction, make, folder)
+        paths += _volume_rendering(reconstruction, make, folder)
+        return [*paths, *masking()]
 
 
 class _SeriesMaker:

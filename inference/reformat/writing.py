@@ -118,7 +118,11 @@ def write_cpr(
 def own_mask(arteries: Array, name: str, *, paths: Mapping[str, Sequence[str]] | None = None) -> Array:
     """Mask of the arteries that a vessel is made of."""
     parts = (PATHS if paths is None else paths).get(name, (name,))
-    return np.isin(arteries, [NUMBERS[part] for part in parts if part in NUMBERS])
+    mask: Array = np.zeros(arteries.shape, bool)
+    for part in parts:  # a comparison for each is many times as fast as np.isin
+        if part in NUMBERS:
+            mask |= arteries == NUMBERS[part]
+    return mask
 
 
 def _asked(centrelines: Mapping[str, Centreline], paths: Mapping[str, Sequence[str]]) -> dict[str, Centreline]:

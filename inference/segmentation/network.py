@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.beside import Beside
-from inference.network.engine import BONE, VEIN, VESSEL, processors
+from inference.network.engine import BONE, VEIN, VESSEL
 from inference.network.evidence import BODY_HU, ScanEvidence
 from inference.network.lookup import DENSE, HARD_BONE, SOFT_TISSUE_HU, EdgeRules, decide, edge_map, settle, touched
 from inference.network.models import Model, open_model
 from inference.resample import nearest
+from inference.segmentation.dim import DimRules, dim_masses
 from inference.segmentation.filters import box_mean
 from inference.segmentation.morphology import dilated, label
 from inference.segmentation.result import Mask, Segmentation
@@ -31,6 +32,8 @@ class NetworkSettings:
     ----------
     edge : EdgeRules
         How a voxel is decided.
+    dim : DimRules
+        Which dim masses are no lumen.
     least_lumen_ml : float
         Less certain lumen than this is called unenhanced. [ml]
     speck_mm3 : float
@@ -59,6 +62,7 @@ class NetworkSettings:
     """
 
     edge: EdgeRules = field(default_factory=EdgeRules)
+    dim: DimRules = field(default_factory=DimRules)
     least_lumen_ml: float = 0.3
     speck_mm3: float = 25.0
     wall_mm3: float = 800.0
@@ -121,9 +125,7 @@ def segment_network(
         if beside.short_of_memory:
             step("memory is short: the threshold method first, the network after it")
         rival = beside.start(segment_threshold, volume) if settings.join_threshold else None
-        if threads is None and rival and beside.at_once:
-            threads = max(1, processors() // 2)  # both sides end at about the same time, neither waits for the other's threads
-        evidence = opened.evidence(volume, device=device, threads=threads, report=step)
+        evidence = opened.evidence(volume, device=device, threads=threads, report=step, crowded=beside.busy)
         contrast = measure_contrast(evidence, least_ml=settings.least_lumen_ml)
         step("edges")
         array = np.ascontiguousarray(volume.array, np.int16)
@@ -139,6 +141,7 @@ def segment_network(
     if believed is not None:
         doubtful = _doubtful_bone(believed, vessel, volume.spacing_mm, settings)
         settle(array, (vessel, bone), (believed.vessel, doubtful), evidence.maps, edges, veto_share=settings.veto_share)
+    _without_dim(vessel, evidence, contrast, settings.dim)
     veins = _veins(vessel, evidence)
     notes: dict[str, Any] = {
         "method": "network",
@@ -231,6 +234,14 @@ def _believed(rival: Segmentation | None, contrast: Contrast, settings: NetworkS
         return None
     apart = (float(rival.notes["lumen_hu"]) - SOFT_TISSUE_HU) / (contrast.lumen_hu - SOFT_TISSUE_HU)
     return rival if 1 / settings.most_apart <= apart <= settings.most_apart else None
+
+
+def _without_dim(vessel: Mask, evidence: ScanEvidence, contrast: Contrast, rules: DimRules) -> None:
+    """Take glands and veins without contrast out of the vessels, in place; seen on the network's grid."""
+    coarse = nearest(vessel, evidence.hu.shape) > 0
+    dim = dim_masses(evidence.hu, coarse, evidence.geometry.spacing_mm, lumen_hu=contrast.lumen_hu, rules=rules)
+    if dim.any():
+        vessel &= ~nearest(dim.view(np.uint8), vessel.shape) & 1
 
 
 def _veins(vessel: Mask, evidence: ScanEvidence) -> Mask:

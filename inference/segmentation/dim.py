@@ -1,0 +1,91 @@
+"""Dim masses among the vessels: glands that have taken up contrast, and veins that hardly have."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from inference.segmentation.filters import box_mean
+from inference.segmentation.morphology import closed, dilated, eroded, label
+
+BoolMask = npt.NDArray[np.bool_]
+Spacing = tuple[float, float, float]
+SOFT_TISSUE_HU = 50.0
+
+CLOSING_MM, LEAST_HU = 1.5, 85.0
+"""A vein near the least HU of lumen comes out in grains, which are closed over first; the core of a mass has none of less HU."""
+
+
+@dataclass(frozen=True)
+class DimRules:
+    """Which dim masses are no enhanced lumen.
+
+    Parameters
+    ----------
+    share : float
+        Dim is what has less than this share of the way from soft tissue to the lumen of the scan.
+    core_mm : float
+        A mass has voxels farther than this from what is not dim: a vessel that is only thin, or the edge of one, has none. [mm]
+    least_ml : float
+        Smaller cores are left alone. [ml]
+    unfilled_hu : float
+        A mass with less than this on average is blood without contrast. [HU]
+    longest_mm, most_slender : float
+        A mass no longer than this, and no more than so many times as long as it is wide, is a gland: a vein is a tube. [mm]
+    """
+
+    share: float = 0.45
+    core_mm: float = 1.5
+    least_ml: float = 0.25
+    unfilled_hu: float = 110.0
+    longest_mm: float = 65.0
+    most_slender: float = 3.5
+
+
+def dim_masses(
+    hu: npt.NDArray[np.int16], vessel: BoolMask, spacing_mm: Spacing, *, lumen_hu: float, rules: DimRules | None = None
+) -> BoolMask:
+    """Voxels of a vessel mask that belong to a dim mass which is no enhanced lumen.
+
+    Parameters
+    ----------
+    hu : numpy.ndarray
+        int16 (z, y, x). [HU]
+    vessel : numpy.ndarray
+        Boolean (z, y, x).
+    spacing_mm : tuple of float
+        Of both. [mm]
+    lumen_hu : float
+        What certain lumen of the scan has. [HU]
+    rules : DimRules, optional
+        The usual ones when absent.
+    """
+    rules, none = rules or DimRules(), np.zeros(vessel.shape, bool)
+    edge_hu = SOFT_TISSUE_HU + rules.share * (lumen_hu - SOFT_TISSUE_HU)
+    smooth = box_mean(hu.astype(np.float32), 3)
+    dim = closed(vessel, CLOSING_MM, spacing_mm) & (smooth < edge_hu) & (smooth > LEAST_HU)
+    core = eroded(dim, rules.core_mm, spacing_mm)
+    if not core.any():
+        return none
+    voxel_ml = float(np.prod(spacing_mm)) / 1000
+    parts = label(core, connectivity=26)
+    mean_hu, wanted = parts.mean(smooth), np.zeros(parts.counts.size, bool)
+    for number in np.flatnonzero(parts.counts * voxel_ml >= rules.least_ml):
+        if number:
+            wanted[number] = mean_hu[number] < rules.unfilled_hu or _is_gland(parts.labels == number, spacing_mm, rules)
+    masses = parts.choose(wanted)
+    if not masses.any():
+        return none
+    return vessel & (smooth < edge_hu) & dilated(masses, 2 * rules.core_mm, spacing_mm)
+
+
+def _is_gland(core: BoolMask, spacing_mm: Spacing, rules: DimRules) -> bool:
+    length_mm, width_mm = (extent + 2 * rules.core_mm for extent in _extent_mm(core, spacing_mm))
+    return length_mm <= min(rules.longest_mm, rules.most_slender * width_mm)
+
+
+def _extent_mm(mask: BoolMask, spacing_mm: Spacing) -> tuple[float, float]:
+    """Length and middle width of a mass: an ellipsoid of the same moments has these axes. [mm]"""
+    places = np.argwhere(mask) * np.asarray(spacing_mm)
+    spread = np.sqrt(np.maximum(np.linalg.eigvalsh(np.cov(places.T)), 0.0) * 5.0) * 2.0  # an axis of an ellipsoid is 2 √5 σ
+    return float(spread[2]), float(spread[1])
