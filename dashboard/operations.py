@@ -256,7 +256,8 @@ def busy_arrivals() -> float:
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def _busy_arrivals(version: str, study: str) -> float:
-    return round(busy_hour_arrivals(since(*tasks_and_change())), 1)
+    tasks, change = tasks_and_change()
+    return round(busy_hour_arrivals(since(tasks[["state", "started_at"]], change)), 1)
 
 
 def roster_table(**options: float) -> pd.DataFrame:
@@ -270,7 +271,7 @@ def _roster_table(
 ) -> pd.DataFrame:
     tasks, _ = tasks_and_change()
     found = rosters(
-        tasks.dropna(subset=["hands_on_seconds"]), arrivals_per_hour=arrivals, service_level=level, within_minutes=within,
+        tasks[["arm", "hands_on_seconds"]].dropna(), arrivals_per_hour=arrivals, service_level=level, within_minutes=within,
         max_occupancy=occupancy, shrinkage=shrinkage,
     )  # fmt: skip
     return pd.DataFrame(

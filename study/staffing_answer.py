@@ -83,10 +83,11 @@ class StaffingAnswer:
 
 def staffing_rows(tasks: pd.DataFrame) -> pd.DataFrame:
     """The few columns that a forecast needs; `arrived_at` is the scan, or the opening of the case where that is not known."""
-    started = pd.to_datetime(tasks["started_at"], utc=True)
-    arrived = tasks["scanned_at"].fillna(started) if "scanned_at" in tasks else started
-    rows = tasks.assign(arrived_at=arrived, technologist=tasks["technologist"].astype(str), arm=tasks["arm"].astype(str))
-    return rows.dropna(subset=["hands_on_seconds"])[COLUMNS]
+    needed = [name for name in ("scanned_at", "started_at", *COLUMNS) if name in tasks]
+    rows = tasks[list(dict.fromkeys(needed))].dropna(subset=["hands_on_seconds"])  # a million rows of all columns take a second to pick
+    started = pd.to_datetime(rows["started_at"], utc=True)
+    arrived = rows["scanned_at"].fillna(started) if "scanned_at" in rows else started
+    return rows.assign(arrived_at=arrived, technologist=rows["technologist"].astype(str), arm=rows["arm"].astype(str))[COLUMNS]
 
 
 def staffing_answer(rows: pd.DataFrame, inputs: StaffingInputs) -> StaffingAnswer:
