@@ -37,7 +37,7 @@ def depth_of(mask: npt.NDArray[np.bool_], spacing_mm: tuple[float, float, float]
 
     if not mask.any():
         return 0.0
-    box = tuple(_extent(mask.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1)))  # what lies beyond it is outside anyway
+    box = tuple(_extent(np.asarray(mask.any(axis=axes))) for axes in ((1, 2), (0, 2), (0, 1)))  # what lies beyond it is outside anyway
     return float(edt.edt(np.ascontiguousarray(mask[box]), anisotropy=spacing_mm, black_border=True).max())
 
 
