@@ -69,11 +69,11 @@ def stopped_during(path, number: signal.Signals, **limits) -> RejectedScan:
 
 @pytest.fixture
 def slow_scan(tmp_path):
-    """A gzipped image that takes the child a second or so."""
+    """A gzipped image that takes the child seconds, so that a starved parent has a turn before it ends."""
     import gzip
 
     rng = np.random.default_rng(0)
-    array = rng.integers(-1000, 1000, (100, 256, 256), dtype=np.int16)
+    array = rng.integers(-1000, 1000, (300, 256, 256), dtype=np.int16)
     (tmp_path / "a.nii.gz").write_bytes(gzip.compress(m.nifti(array, np.diag([1.0, 1.0, 1.0, 1.0])), 1))
     return tmp_path / "a.nii.gz"
 
