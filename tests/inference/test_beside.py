@@ -20,6 +20,19 @@ def test_work_runs_beside_and_what_it_raises_is_raised() -> None:
             beside.start(fail)()
 
 
+def test_it_says_whether_the_second_thread_is_busy() -> None:
+    go = threading.Event()
+    with Beside() as beside:
+        if not beside.at_once:
+            pytest.skip("one processor")
+        assert not beside.busy()
+        done = beside.start(go.wait)
+        assert beside.busy()
+        go.set()
+        assert done()
+        assert not beside.busy()
+
+
 def test_every_kernel_lets_other_threads_run() -> None:
     """A kernel that holds the interpreter's lock for a second stops the network beside it, which needs it after every patch."""
     held = [

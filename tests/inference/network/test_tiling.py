@@ -59,3 +59,21 @@ def test_an_engine_that_likes_batches_gets_them_and_gives_the_same_picture():
     echo.batch = 4
     assert np.array_equal(run_blocks(array, echo, tiling, np.ones(tiling.blocks, bool))[0], array)
     assert echo.calls == np.prod(tiling.blocks)
+
+
+def test_while_other_work_is_under_way_half_of_the_streams_get_patches():
+    sizes = []
+
+    class Streams(Echo):
+        streams, batch = 4, 16
+
+        def __call__(self, patches):
+            sizes.append(len(patches))
+            return super().__call__(patches)
+
+    tiling = Tiling((40, 40, 400), 24, 4)
+    array = np.random.default_rng(0).integers(0, 255, tiling.shape).astype(np.int16)
+    found = run_blocks(array, Streams(), tiling, np.ones(tiling.blocks, bool), crowded=lambda: len(sizes) < 3)
+    assert np.array_equal(found[0], array)
+    assert sizes[:4] == [2, 2, 2, 16]
+    assert sum(sizes) == np.prod(tiling.blocks)
