@@ -50,6 +50,7 @@ def reconstruct(
     device: str = "auto",
     model: str | None = None,
     recipe: str = "standard",
+    bridges: bool = True,
     progress: Callable[[str], None] | None = None,
     settings: QcSettings | None = None,
     limits: ScanLimits | None = None,
@@ -71,6 +72,8 @@ def reconstruct(
         Name or path of a model; the one that ships by default.
     recipe : {"masks", "standard", "full"}
         `standard`: masks, bone-free volume, 36 rotating MIPs and VRs; `full`: every picture there is.
+    bridges : bool
+        Whether gaps with contrast in them are bridged; each bridge is in `repairs`, and may hide an occlusion.
     progress : callable, optional
         Called with the name of each stage as it begins.
     settings : QcSettings, optional
@@ -96,7 +99,7 @@ def reconstruct(
     require_scan(volume)
     watch, findings, late = Stopwatch(progress), list[Finding](), list[Finding]()
     with watch.stage("fingerprint"):
-        given: dict[str, Any] = {"settings": settings, "limits": limits}
+        given: dict[str, Any] = {"settings": settings, "limits": limits, "bridges": bridges}
         request = request_for(volume, unenhanced=unenhanced, method=method, model=model, recipe=recipe, **given)
         scan, second = in_hu(volume), in_hu(unenhanced) if unenhanced else None
     with Beside() as beside:
@@ -104,7 +107,7 @@ def reconstruct(
         with watch.stage("segment"):
             segmentation = _segment(scan, second, request, device, opened, progress)
         findings += checking()
-    segmentation = _refine(segmentation, scan, watch, findings, CLEANING)
+    segmentation = _refine(segmentation, scan, watch, findings, CLEANING if bridges else CLEANING[:1])
     with Beside() as beside:
         removing = beside.start(_without_bone, scan, segmentation, watch)
         drawing = beside.start(_pictures, scan, segmentation, removing, recipe, watch, late)
@@ -151,11 +154,12 @@ def request_for(
     recipe: str,
     settings: QcSettings | None = None,
     limits: ScanLimits | None = None,
+    bridges: bool = True,
 ) -> Request:
     """The request that these options make, checked."""
     check_options(method=method, recipe=recipe, has_unenhanced=unenhanced is not None)
     second = fingerprint(unenhanced) if unenhanced else ""
-    return Request(method, recipe, str(model or ""), fingerprint(volume), second, limits_sha256(settings, limits))
+    return Request(method, recipe, str(model or ""), fingerprint(volume), second, limits_sha256(settings, limits), bridges)
 
 
 def limits_sha256(settings: QcSettings | None = None, limits: ScanLimits | None = None) -> str:

@@ -53,6 +53,8 @@ class Request:
         Of the unenhanced scan's, empty without one.
     limits_sha256 : str
         Of the limits of the verdict, empty for the usual ones.
+    bridges : bool
+        Whether gaps were to be bridged.
     """
 
     method: str
@@ -61,6 +63,7 @@ class Request:
     input_sha256: str
     unenhanced_sha256: str = ""
     limits_sha256: str = ""
+    bridges: bool = True
 
 
 @dataclass(frozen=True)
@@ -258,7 +261,8 @@ def finished(directory: str | os.PathLike[str], request: Request) -> dict[str, A
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    same = record.get("request") == asdict(request) and record.get("gilbreth") == _version()
+    asked = {"bridges": True, **(record.get("request") or {})}  # a record from before they could be left out does not say
+    same = asked == asdict(request) and record.get("gilbreth") == _version()
     return record if same and all((path.parent / name).exists() for name in record.get("outputs", [])) else None
 
 

@@ -76,7 +76,8 @@ class _SeriesMaker:
     def __init__(self, reconstruction: "Reconstruction", scan: Path | None) -> None:
         request, model = reconstruction.request, reconstruction.engine.get("model") or {}
         self.identity = identity_of(reconstruction.volume, scan)
-        self._key = (request.input_sha256, str(request.method), str(model.get("sha256", "")), str(model.get("version", "")))
+        made_by = (str(request.method), str(model.get("sha256", "")), str(model.get("version", "")))
+        self._key = (request.input_sha256, *made_by, *(() if request.bridges else ("without bridges",)))
         now = datetime.now(UTC)
         self._date, self._time = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
 

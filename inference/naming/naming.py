@@ -23,6 +23,11 @@ from inference.volume import Volume
 
 Array = npt.NDArray[Any]
 
+MOST_ML = 60.0
+"""No artery of head or neck holds more, a giant aneurysm included; a chest whose aorta was not known for one is read as a head. [ml]"""
+
+OF_THE_CHEST = ("aortic_arch", "brachiocephalic_trunk", "subclavian_r", "subclavian_l", "unnamed")
+
 
 def name_arteries(segmentation: Segmentation, volume: Volume) -> Segmentation:
     """Fill `arteries` with the labels of `inference.anatomy.LABELS`.
@@ -45,12 +50,28 @@ def name_arteries(segmentation: Segmentation, volume: Volume) -> Segmentation:
     labels, notes = name_branches(skeleton, segmentation, volume)
     arteries = _painted(skeleton, labels, vessel, volume.geometry)
     found = [LABELS[number] for number in np.unique(labels) if number > 0]
+    too_large = names_too_large(arteries, volume.geometry)
+    if too_large:
+        arteries[arteries > 0], found, notes = NUMBERS["unnamed"], [], {**notes, "too_large": too_large}
     return replace(
         segmentation,
         arteries=arteries,
         repairs=tuple(_named(repair, arteries, volume) for repair in segmentation.repairs),
         notes={**segmentation.notes, "naming": {"found": found, **notes}},
     )
+
+
+def names_too_large(arteries: Array, geometry: Geometry) -> list[str]:
+    """Arteries of head and neck that hold more than any does: whoever was named so is another, and the other names are in doubt with it.
+
+    Parameters
+    ----------
+    arteries : numpy.ndarray
+        Label map.
+    """
+    counts = np.bincount(arteries.ravel(), minlength=max(LABELS) + 1)
+    large = np.flatnonzero(counts[1:] * geometry.voxel_ml > MOST_ML) + 1
+    return [LABELS[int(number)] for number in large if LABELS[int(number)] not in OF_THE_CHEST]
 
 
 def _named(repair: Repair, arteries: Array, volume: Volume) -> Repair:

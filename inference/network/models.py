@@ -45,7 +45,7 @@ class Model(Protocol):
         report: Callable[[str], None] = lambda _: None,
         crowded: Callable[[], bool] = lambda: False,
     ) -> ScanEvidence:
-        """Look at a scan; while `crowded` says that other work is under way, a model on the CPU leaves it half of the processors."""
+        """Look at a scan; while `crowded` says that other work is under way, a model on the CPU may leave it half of the processors."""
         ...
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.segmentation.filters import box_mean
+from inference.segmentation.lumen import SOFT_TISSUE_HU
 from inference.segmentation.morphology import closed, dilated, eroded, label
 
 BoolMask = npt.NDArray[np.bool_]
 Spacing = tuple[float, float, float]
-SOFT_TISSUE_HU = 50.0
 
 CLOSING_MM, LEAST_HU = 1.5, 85.0
 """A vein near the least HU of lumen comes out in grains, which are closed over first; the core of a mass has none of less HU."""

@@ -141,7 +141,7 @@ def segment_network(
     if believed is not None:
         doubtful = _doubtful_bone(believed, vessel, volume.spacing_mm, settings)
         settle(array, (vessel, bone), (believed.vessel, doubtful), evidence.maps, edges, veto_share=settings.veto_share)
-    _without_dim(vessel, evidence, contrast, settings.dim)
+    dim_ml = volume.geometry.voxel_ml * _take_dim(vessel, evidence, contrast, settings.dim)
     veins = _veins(vessel, evidence)
     notes: dict[str, Any] = {
         "method": "network",
@@ -150,6 +150,7 @@ def segment_network(
         "device": "cuda" if "cuda" in evidence.engine else "cpu",
         "joined_with_threshold": believed is not None,
         "share_seen": round(evidence.seen, 4),
+        "dim_removed_ml": round(dim_ml, 2),
         **asdict(contrast),
         **asdict(settings),
     }
@@ -236,12 +237,15 @@ def _believed(rival: Segmentation | None, contrast: Contrast, settings: NetworkS
     return rival if 1 / settings.most_apart <= apart <= settings.most_apart else None
 
 
-def _without_dim(vessel: Mask, evidence: ScanEvidence, contrast: Contrast, rules: DimRules) -> None:
-    """Take glands and veins without contrast out of the vessels, in place; seen on the network's grid."""
+def _take_dim(vessel: Mask, evidence: ScanEvidence, contrast: Contrast, rules: DimRules) -> int:
+    """Take glands and veins without contrast, seen on the network's grid, out of the vessels, in place; how many voxels that were."""
     coarse = nearest(vessel, evidence.hu.shape) > 0
     dim = dim_masses(evidence.hu, coarse, evidence.geometry.spacing_mm, lumen_hu=contrast.lumen_hu, rules=rules)
-    if dim.any():
-        vessel &= ~nearest(dim.view(np.uint8), vessel.shape) & 1
+    if not dim.any():
+        return 0
+    before = int(np.count_nonzero(vessel))
+    vessel &= ~nearest(dim.view(np.uint8), vessel.shape) & 1
+    return before - int(np.count_nonzero(vessel))
 
 
 def _veins(vessel: Mask, evidence: ScanEvidence) -> Mask:

@@ -32,13 +32,16 @@ def reconstruct(
     protocol: Annotated[
         str | None, typer.Option(help="Study protocol (a file, or the name of one that comes along): its [qc] limits make the verdict.")
     ] = None,
+    bridges: Annotated[
+        bool, typer.Option("--bridges/--no-bridges", help="Bridge gaps with contrast in them; each is in the record.")
+    ] = True,
     again: Annotated[bool, typer.Option("--again", help="Do it even if the folder already holds this result.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the case record as one JSON object.")] = False,
 ) -> int:
     """Turn a scan into vessel and bone masks, a bone-free volume, pictures and a verdict.
 
     Exit status 0 for the verdicts accept and review, 1 for reject. A folder that already holds the result of the same
-    scan, method, model and recipe is left as it is.
+    scan, method, model, recipe and bridges is left as it is.
 
     Example: gilbreth reconstruct scan.nii.gz --out out/ --method threshold
     """
@@ -51,7 +54,7 @@ def reconstruct(
 
     check_options(method=method, recipe=recipe, has_unenhanced=unenhanced is not None)
     reuse_freed_memory()
-    given = limits_of(protocol)
+    given = {**limits_of(protocol), "bridges": bridges}
     if method == "network":
         model = model or promoted_model(home_directory(None))
     with Beside() as beside:

@@ -332,3 +332,20 @@ def test_the_gravest_findings_are_drawn_and_the_others_only_listed() -> None:
     shown = [number for number, _ in _gravest([*notes, *grave])]
     assert len(shown) == MOST_MARKS
     assert shown == [*range(1, MOST_MARKS - 1), 90, 91]
+
+
+def test_the_depth_of_a_piece_is_that_in_the_whole_array() -> None:
+    """It is worked out in the piece's own box: over a whole artery it made the verdict on a long scan take a minute."""
+    import edt
+
+    from inference.checks.places import depth_of
+
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        mask = np.zeros((12, 14, 16), bool)
+        low = rng.integers(0, 8, 3)
+        box = tuple(slice(int(a), int(a + n)) for a, n in zip(low, rng.integers(1, 6, 3), strict=True))
+        mask[box] = rng.random(mask[box].shape) < 0.8
+        spacing = tuple(rng.uniform(0.3, 1, 3).tolist())
+        whole = edt.edt(np.pad(mask, 3), anisotropy=spacing).max() if mask.any() else 0.0
+        assert depth_of(mask, spacing) == pytest.approx(float(whole))

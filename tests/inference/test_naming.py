@@ -11,6 +11,7 @@ from inference.anatomy import LABELS, NUMBERS
 from inference.geometry import Geometry
 from inference.naming import name_arteries
 from inference.naming.midline import body_scale, find_midline
+from inference.naming.naming import names_too_large
 from inference.phantom.arteries import Variants, grow_arteries
 from inference.phantom.tubes import tube_field
 from inference.segmentation.result import Repair, Segmentation
@@ -154,3 +155,23 @@ def test_random_masks_never_break_the_naming(seed, share, size):
     volume = Volume(rng.integers(-500, 900, shape).astype(np.int16), Geometry(shape, (3.0, 2.5, 2.5)))
     made = name_arteries(Segmentation(vessel, veins, bone, np.zeros(shape, np.uint8)), volume)
     assert not made.arteries[(vessel == 0) | (veins > 0)].any()
+
+
+def test_a_middle_cerebral_artery_of_a_quarter_of_a_litre_is_none():
+    """A dissected aorta was once named so in a chest."""
+    arteries = np.zeros((40, 40, 40), np.uint8)
+    arteries[:20] = NUMBERS["middle_cerebral_r"]
+    arteries[20:30] = NUMBERS["aortic_arch"]
+    assert names_too_large(arteries, Geometry(arteries.shape, (2.0, 2.0, 2.0))) == ["middle_cerebral_r"]
+    assert names_too_large(arteries, Geometry(arteries.shape, (1.0, 1.0, 1.0))) == []
+
+
+def test_names_are_all_withdrawn_where_one_is_too_large(monkeypatch, head):
+    from inference.naming import naming
+
+    segmentation, volume, _ = head
+    monkeypatch.setattr(naming, "MOST_ML", 0.2)
+    found = name_arteries(segmentation, volume)
+    assert set(np.unique(found.arteries)) == {0, NUMBERS["unnamed"]}
+    assert found.notes["naming"]["found"] == []
+    assert found.notes["naming"]["too_large"]

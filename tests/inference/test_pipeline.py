@@ -160,6 +160,27 @@ def test_finished_work_is_known_by_scan_method_model_and_recipe(masks_only, tmp_
     assert finished(tmp_path / "nowhere", request_for(KNOWN.volume, **asked)) is None
 
 
+def test_bridges_can_be_left_out_and_that_is_another_request(masks_only, tmp_path) -> None:
+    without = reconstruct(KNOWN.volume, method="threshold", recipe="masks", bridges=False)
+    assert "bridge gaps" in [stage.name for stage in masks_only.stages]
+    assert "bridge gaps" not in [stage.name for stage in without.stages]
+    assert not without.segmentation.repairs
+    folder = without.write(tmp_path / "case")
+    asked = {"unenhanced": None, "method": "threshold", "model": None, "recipe": "masks"}
+    assert finished(folder, request_for(KNOWN.volume, **asked)) is None
+    assert finished(folder, request_for(KNOWN.volume, **asked, bridges=False)) is not None
+
+
+def test_a_record_that_does_not_speak_of_bridges_had_them(masks_only, tmp_path) -> None:
+    folder = masks_only.write(tmp_path / "case")
+    record = json.loads((folder / "case.json").read_text())
+    del record["request"]["bridges"]
+    (folder / "case.json").write_text(json.dumps(record))
+    asked = {"unenhanced": None, "method": "threshold", "model": None, "recipe": "masks"}
+    assert finished(folder, request_for(KNOWN.volume, **asked)) is not None
+    assert finished(folder, request_for(KNOWN.volume, **asked, bridges=False)) is None
+
+
 def test_an_interrupted_write_leaves_no_case_record(masks_only, tmp_path, monkeypatch) -> None:
     folder = masks_only.write(tmp_path / "case")
     (folder / "notes.txt").write_text("mine")
