@@ -153,9 +153,11 @@ none, so a hybrid head and an unenhanced plastic one come out unenhanced, the fi
 groups. Real bone is not uniform; plastic was kept out of training because learning it harms on real heads. Against subtraction of a twin
 scan the network is behind on phantoms: registration takes most of the motion back. Seconds were taken beside other work.
 
-What a GPU hour would add was not measured, for none could be had; an estimate on paper: crops take 0.4 processor seconds a step, so that 16
-cores feed 40 steps a second at most, 144,000 in an hour if the GPU keeps up, nine times the 15,731 steps there were. On two cores of an Intel
-Xeon with AMX a step of two 64³ patches takes 0.4 s, 0.6 s with the making of crops; the recipe goes on from any checkpoint:
+The rule on dim masses takes 4.3 ml of the real aorta's false lumen, where blood is slow and dim, and none of its true lumen.
+
+What a GPU hour would add was not measured, for none could be had; an estimate on paper: crops take 0.4 processor seconds a step, so that
+16 cores feed 40 steps a second at most, 144,000 in an hour if the GPU keeps up, nine times the 15,731 steps there were. On two cores of an
+Intel Xeon with AMX a step of two 64³ patches takes 0.4 s, 0.6 s with the making of crops; the recipe goes on from any checkpoint:
 `gilbreth train --out DIR --resume`.
 """
 
