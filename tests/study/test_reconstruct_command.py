@@ -1,6 +1,7 @@
 """`gilbreth reconstruct` and `gilbreth evaluate` as a user meets them: files, exit status, one JSON object."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,28 @@ def test_a_second_run_skips_finished_work_and_again_does_not(scan: Path, done: P
     assert (done / "case.json").stat().st_mtime_ns == before
     assert run([*arguments, "--again"]) == 0
     assert (done / "case.json").stat().st_mtime_ns > before
+
+
+def test_no_bridges_reaches_the_reconstruction_and_is_another_request(scan: Path, done: Path, tmp_path: Path, capsys, monkeypatch) -> None:
+    from inference import pipeline
+
+    asked, inner = [], pipeline.reconstruct
+
+    def watched(*args, **options):
+        asked.append(options["bridges"])
+        return inner(*args, **options)
+
+    monkeypatch.setattr(pipeline, "reconstruct", watched)
+    out = Path(shutil.copytree(done, tmp_path / "case"))
+    arguments = ["reconstruct", str(scan), "--out", str(out), "--method", "threshold", "--recipe", "masks", "--json"]
+    records = []
+    for options in ([], ["--no-bridges"], ["--no-bridges"], ["--bridges"]):
+        assert run([*arguments, *options]) == 0
+        records.append(json.loads(capsys.readouterr().out))
+    assert [record["skipped"] for record in records] == [True, False, True, False]
+    assert [record["request"]["bridges"] for record in records] == [True, False, False, True]
+    assert asked == [False, True]
+    assert ["bridge gaps" in [stage["name"] for stage in record["stages"]] for record in records] == [True, False, False, True]
 
 
 def test_an_unenhanced_scan_is_written_and_exits_1(tmp_path: Path, capsys) -> None:

@@ -94,6 +94,18 @@ def test_the_same_reconstruction_has_the_same_uids_and_another_model_has_others(
     assert not set(uids[0]) & set(uids[2])
 
 
+def test_a_reconstruction_without_bridges_has_uids_of_its_own_that_stay_the_same(series: Path, tmp_path: Path) -> None:
+    made = reconstruction(load(series))
+    without = replace(made, request=replace(made.request, bridges=False))
+    uids = []
+    for number, item in enumerate((made, without, without)):
+        write_dicom(item, tmp_path / str(number), scan=series)
+        found = [dataset for datasets in read(tmp_path / str(number)).values() for dataset in datasets]
+        uids.append({uid for dataset in found for uid in (dataset.SOPInstanceUID, dataset.SeriesInstanceUID)})
+    assert not uids[0] & uids[1]  # a PACS keeps both
+    assert uids[1] == uids[2]
+
+
 @pytest.mark.parametrize("flipped", ["columns", "rows", "both"])
 def test_negated_orientations_come_back_where_they_were_as_ct_and_as_segments(tmp_path: Path, flipped: str) -> None:
     import highdicom as hd
