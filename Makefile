@@ -34,7 +34,8 @@ $(VENV)/.demo: pyproject.toml constraints.txt $(VENV)/.torch
 
 $(VENV)/.dev: $(VENV)/.demo
 	@echo "Installing what the tests need" >&2
-	@$(PIP) --editable '.[infer,dicom,report,postgres,cluster,agent,dev]'
+	@$(if $(TORCH_INDEX),$(PIP) --index-url $(TORCH_INDEX) "torchvision==$$(sed -n 's/^torchvision==//p' constraints.txt)")
+	@$(PIP) --editable '.[infer,dicom,report,postgres,cluster,agent,nnunet,dev]'
 	@touch $@
 
 demo: $(VENV)/.demo ## Make .venv, install, make a phantom case and a demo study, open the dashboard

@@ -1,23 +1,23 @@
-"""Other people's models behind our interface: MONAI bundles, nnU-Net v2 result folders, TotalSegmentator tasks.
+"""Other people's models behind our interface: MONAI bundles, and any program that gives a label map.
 
 A bundle's configuration can hold program text and a `.pt` or `.pth` file can run code when it is read, so neither is
-trusted: network and pre-processing are taken from plain values only, and weights from safetensors. nnU-Net and
-TotalSegmentator are run by their own packages, where they are installed.
+trusted: network and pre-processing are taken from plain values only, and weights from safetensors.
 """
 
-import hashlib
+import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 
-from inference.errors import MissingPart, RejectedScan
+from inference.errors import GeometryMismatch, MissingPart, RejectedScan
 from inference.network.crops.generator import ARTERY, BONE, CALCIUM, VEIN
 from inference.network.engine import Evidence, Patches
 from inference.network.evidence import BODY_HU, ScanEvidence, pooled
@@ -91,7 +91,7 @@ class BundleModel:
         crowded: Crowded = lambda: False,
     ) -> ScanEvidence:
         """Look at every block of the body."""
-        target = torch.device("cuda" if device == "cuda" or (device == "auto" and torch.cuda.is_available()) else "cpu")
+        target = chosen_device(device)
         if threads:
             torch.set_num_threads(threads)
         engine = _BundleEngine(self.network.to(target), *self.range_hu, self.classes, target)
@@ -128,8 +128,7 @@ def open_monai_bundle(folder: Path) -> BundleModel:
     channels = metadata["network_data_format"]["outputs"]["pred"]["channel_def"]
     names = [str(channels[key]) for key in sorted(channels, key=int)]
     classes = tuple(class_of(name) or 0 for name in names)
-    if ARTERY not in classes and VEIN not in classes:
-        raise RejectedScan("no_vessel_channel", f"channels {', '.join(names)}", "a channel's name must hold artery, vein or vessel")
+    require_vessel(dict(enumerate(names)))
     steps = _transforms(config)
     spacing = steps.get("Spacingd", {}).get("pixdim", [WORKING_MM] * 3)
     scale = steps.get("ScaleIntensityRanged", {"a_min": -200, "a_max": 700, "b_min": 0.0, "b_max": 1.0})
@@ -160,22 +159,30 @@ def _transforms(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: step for name, step in named.items() if "$" not in json.dumps(step)}
 
 
+class Labeller(Protocol):
+    """A program that labels a scan on the scan's own grid."""
+
+    def __call__(self, volume: Volume, *, device: str, threads: int | None, progress: Progress) -> npt.NDArray[Any]:
+        """Integer labels (z, y, x)."""
+        ...
+
+
 @dataclass(frozen=True)
 class LabelModel:
     """Any program that gives a label map on the scan's own grid.
 
     Parameters
     ----------
-    predict : callable
+    predict : Labeller
         Volume to integer labels (z, y, x).
     names : dict
-        Name of every label; `class_of` says which class a name stands for.
+        Name of every label; `class_of` says which class a name stands for. A label without a name is background.
     """
 
     name: str
     version: str
     sha256: str
-    predict: Callable[[Volume], npt.NDArray[Any]]
+    predict: Labeller
     names: dict[int, str] = field(default_factory=dict)
 
     def evidence(
@@ -188,13 +195,22 @@ class LabelModel:
         report: Report = lambda _: None,
         crowded: Crowded = lambda: False,
     ) -> ScanEvidence:
-        """Run the program and turn its labels into certain evidence."""
-        table = np.zeros(max([*self.names, 0]) + 1, np.uint8)
+        """Run the program and turn its labels into certain evidence.
+
+        Raises
+        ------
+        GeometryMismatch
+            If the labels are not on the scan's grid.
+        """
+        labels = np.asarray(self.predict(volume, device=device, threads=threads, progress=progress))
+        labels = labels if labels.dtype.kind in "iu" else labels.astype(np.int32)
+        if labels.shape != volume.shape:
+            raise GeometryMismatch(volume.shape, labels.shape)
+        table = np.zeros(max(*self.names, int(labels.max()), 0) + 1, np.uint8)
         for number, name in self.names.items():
             table[number] = class_of(name) or 0
-        classes = table[np.asarray(self.predict(volume)).astype(np.int64)]
         working = resample(volume, (WORKING_MM,) * 3)
-        merged = nearest(np.ascontiguousarray(classes), working.shape)
+        merged = nearest(np.ascontiguousarray(table[labels]), working.shape)
         maps = np.zeros((4, *merged.shape), np.uint8)
         maps[0][np.isin(merged, (ARTERY, VEIN))] = 255
         maps[1][merged == BONE], maps[2][merged == CALCIUM], maps[3][merged == VEIN] = 255, 255, 255
@@ -202,51 +218,44 @@ class LabelModel:
         return ScanEvidence(maps, np.asarray(working.array), working.geometry, 1.0, self.name)
 
 
-def open_nnunet_results(folder: Path, *, device: str = "cpu") -> LabelModel:
-    """Open an nnU-Net v2 results folder (`dataset.json`, `plans.json`, `fold_*`) with nnU-Net itself.
+def chosen_device(name: str) -> torch.device:
+    """The device that `auto`, `cpu` or `cuda` stands for here.
 
     Raises
     ------
     MissingPart
-        If nnunetv2 is not installed.
+        If CUDA is asked for and absent.
+
+    Examples
+    --------
+    >>> chosen_device("cpu")
+    device(type='cpu')
     """
-    try:
-        from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor  # type: ignore[import-not-found]
-    except ImportError:
-        raise MissingPart(f"{folder.name} is an nnU-Net results folder; install its package with: pip install nnunetv2") from None
-    predictor = nnUNetPredictor(use_mirroring=False, device=torch.device(device))
-    folds = tuple(sorted(path.name.removeprefix("fold_") for path in folder.glob("fold_*")))
-    predictor.initialize_from_trained_model_folder(str(folder), use_folds=folds)
-    labels = json.loads((folder / "dataset.json").read_text())["labels"]
-
-    def predict(volume: Volume) -> npt.NDArray[Any]:
-        properties = {"spacing": list(volume.spacing_mm)}
-        found: npt.NDArray[Any] = predictor.predict_single_npy_array(volume.array[None].astype(np.float32), properties)
-        return found
-
-    digest = hashlib.sha256((folder / "plans.json").read_bytes()).hexdigest()
-    return LabelModel(folder.name, "nnunetv2", digest, predict, {int(number): str(name) for name, number in labels.items()})
+    if name == "cuda" and not torch.cuda.is_available():
+        raise MissingPart("no CUDA device is visible to torch; use --device cpu, or install a CUDA build of torch")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def open_totalsegmentator(task: str) -> LabelModel:
-    """Run a TotalSegmentator task where that program is installed.
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep what another program prints off the standard output, which is for answers."""
+    with redirect_stdout(io.StringIO()):
+        yield
+
+
+def require_vessel(names: dict[int, str]) -> None:
+    """Refuse a model without a label or channel for vessels.
 
     Raises
     ------
-    MissingPart
-        If it is not.
+    RejectedScan
+        If no name stands for artery or vein.
+
+    Examples
+    --------
+    >>> require_vessel({0: "background", 1: "spleen"})
+    Traceback (most recent call last):
+    inference.errors.RejectedScan: rejected [no_vessel_channel]: it tells background, spleen; a name must hold artery, vein or vessel
     """
-    try:
-        from totalsegmentator.map_to_binary import class_map  # type: ignore[import-not-found]
-        from totalsegmentator.python_api import totalsegmentator  # type: ignore[import-not-found]
-    except ImportError:
-        raise MissingPart("TotalSegmentator is not installed; install it with: pip install TotalSegmentator") from None
-    import nibabel  # type: ignore[import-not-found]
-
-    def predict(volume: Volume) -> npt.NDArray[Any]:
-        to_ras = np.diag([-1.0, -1.0, 1.0, 1.0]) @ volume.geometry.affine
-        image = nibabel.Nifti1Image(np.asarray(volume.array).transpose(2, 1, 0), to_ras)
-        found = totalsegmentator(image, None, task=task, ml=True)
-        return np.asarray(found.dataobj).transpose(2, 1, 0)
-
-    return LabelModel(f"totalsegmentator:{task}", "installed", hashlib.sha256(task.encode()).hexdigest(), predict, dict(class_map[task]))
+    if not {ARTERY, VEIN} & {class_of(name) for name in names.values()}:
+        raise RejectedScan("no_vessel_channel", f"it tells {', '.join(names.values())}", "a name must hold artery, vein or vessel")

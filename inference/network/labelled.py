@@ -18,13 +18,13 @@ from inference.volume import Volume
 
 _WORDS: tuple[tuple[str, int], ...] = (
     (r"background|ignore", BACKGROUND),
+    (r"(maxillary|frontal|ethmoid\w*|sphenoid\w*|paranasal)[\W_]+sinus|sinus\w*[\W_](maxill|front|ethmoid|sphenoid)", BACKGROUND),  # air
     (r"calci|plaque|stent|metal|clip|coil", CALCIUM),
-    (r"vein|venous|jugular|sinus", VEIN),
-    (r"bone|skull|mandible|vertebra(e|$|_[a-z]\d)|clavic|scapul|rib|hyoid|tooth|teeth", BONE),
-    (
-        r"arter|vessel|lumen|aort|carotid|vertebral|basilar|cerebral|communicating|subclavian|brachiocephalic|unnamed",
-        ARTERY,
-    ),
+    (r"vein|vena|venous|jugular|sinus", VEIN),
+    (r"bone|skull|mandible|maxilla(e|$|_)|zygomatic_arch|styloid_process", BONE),
+    (r"vertebra(e|$|_[a-z]\d|l_bod)|clavic|(?<!levator_)scapula(e|$|_)|sternum|humerus|rib|hyoid|tooth|teeth", BONE),
+    (r"arter|vessel|lumen|aort|carotid|(?<![a-z])vertebral|basilar|(anterior|middle|posterior)[\W_]cerebral", ARTERY),
+    (r"communicating|subclavian|brachiocephalic|unnamed", ARTERY),
 )
 
 
@@ -35,6 +35,10 @@ def class_of(name: str) -> int | None:
     --------
     >>> [class_of(name) for name in ("background", "vertebral_r", "vertebrae_C1", "jugular_l", "plaque", "spleen")]
     [0, 1, 3, 2, 4, None]
+    >>> [class_of(name) for name in ("sinus_maxillary", "sigmoid_sinus", "superior_vena_cava", "maxilla", "maxillary_artery")]
+    [0, 2, 2, 3, 1]
+    >>> [class_of(name) for name in ("middle_cerebral_l", "intracerebral_hemorrhage", "intervertebral_discs", "levator_scapulae")]
+    [1, None, None, None]
     """
     for words, number in _WORDS:
         if re.search(words, name.lower()):

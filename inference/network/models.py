@@ -122,9 +122,11 @@ def open_model(name_or_path: str | Path | None = None) -> Model:
     Raises
     ------
     MissingPart
-        If there is no such model.
+        If there is no such model, or the package that runs it is not installed.
     DamagedWeights
         If its checksum is wrong.
+    RejectedScan
+        If a model of another make is broken, could run code, or finds no vessel.
     """
     wanted = str(name_or_path or DEFAULT)
     for folder in (Path(wanted), Path(wanted) / "models", WEIGHTS / wanted):
@@ -141,15 +143,19 @@ def open_model(name_or_path: str | Path | None = None) -> Model:
 
 def _open_other(wanted: str) -> Model | None:
     """A model of another make, or None."""
-    from inference.network import adapters
-
-    if wanted.startswith("totalsegmentator:"):
-        return adapters.open_totalsegmentator(wanted.partition(":")[2])
     folder = Path(wanted)
+    if wanted.startswith("totalsegmentator:"):
+        from inference.network.totalsegmentator import open_totalsegmentator
+
+        return open_totalsegmentator(wanted.partition(":")[2])
     if (folder / "configs" / "metadata.json").is_file():
-        return adapters.open_monai_bundle(folder)
-    if (folder / "plans.json").is_file() and (folder / "dataset.json").is_file():
-        return adapters.open_nnunet_results(folder)
+        from inference.network.adapters import open_monai_bundle
+
+        return open_monai_bundle(folder)
+    if (folder / "plans.json").is_file():
+        from inference.network.nnunet import open_nnunet_results
+
+        return open_nnunet_results(folder)
     return None
 
 

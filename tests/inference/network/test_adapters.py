@@ -1,13 +1,14 @@
 """Other people's models plug in, and what could run code is refused."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from inference.errors import MissingPart, RejectedScan
+from inference.errors import GeometryMismatch, MissingPart, RejectedScan
 from inference.geometry import Geometry
 from inference.network.adapters import LabelModel, open_monai_bundle
 from inference.network.models import open_model
@@ -80,16 +81,32 @@ def test_a_label_map_of_any_program_becomes_masks_by_the_names_of_its_labels():
     hu = np.where(rod, 400, np.where(plate, 900, 40)).astype(np.int16)
     volume = Volume(hu, Geometry(hu.shape, (0.7,) * 3))
     names = {5: "common_carotid_artery_left", 8: "skull", 9: "brain"}
-    model = LabelModel("other", "1", "0" * 64, lambda _: np.where(rod, 5, np.where(plate, 8, 9)), names)
+    model = LabelModel("other", "1", "0" * 64, lambda _, **__: np.where(rod, 5, np.where(plate, 8, 9)), names)
     found = segment_network(volume, model=model, settings=NetworkSettings(join_threshold=False))
     assert ((found.vessel > 0) == rod).mean() > 0.999
     assert (found.bone[plate] > 0).all()
 
 
-def test_packages_that_are_not_installed_are_named_with_the_command_that_installs_them(tmp_path):
+def test_labels_that_are_not_on_the_grid_of_the_scan_are_refused():
+    volume = _volume()
+    model = LabelModel("other", "1", "0" * 64, lambda *_, **__: volume.array.transpose(2, 1, 0), {1: "artery"})
+    with pytest.raises(GeometryMismatch):
+        model.evidence(volume)
+
+
+def test_a_label_without_a_name_is_background():
+    volume = _volume()
+    model = LabelModel("other", "1", "0" * 64, lambda *_, **__: np.full(volume.shape, 7), {1: "artery"})
+    assert not model.evidence(volume).maps.any()
+
+
+def test_packages_that_are_not_installed_are_named_with_the_command_that_installs_them(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "nnunetv2", None)  # what import takes for not installed
+    monkeypatch.setitem(sys.modules, "nnunetv2.inference.predict_from_raw_data", None)
+    monkeypatch.setitem(sys.modules, "totalsegmentator", None)
     for name in ("plans.json", "dataset.json"):
         (tmp_path / name).write_text("{}")
-    with pytest.raises(MissingPart, match="pip install nnunetv2"):
+    with pytest.raises(MissingPart, match=r"pip install 'gilbreth\[nnunet\]'"):
         open_model(tmp_path)
     with pytest.raises(MissingPart, match="pip install TotalSegmentator"):
         open_model("totalsegmentator:total")
