@@ -25,7 +25,7 @@ from judges import HYBRID, MINIATURE, UNENHANCED, Judge, Wanted, hybrid_heads, p
 from measures import Row, measure, table
 from thorax import rivals
 
-from inference.network.models import open_model
+from inference.network.models import CoarseToFine, open_model
 from inference.phantom import Lesion
 from inference.segmentation.network import NetworkSettings, segment_network
 from inference.segmentation.result import Segmentation
@@ -68,7 +68,10 @@ def _plain(vessel: np.ndarray) -> Segmentation:
 def versions(model: str | None) -> dict[str, str]:
     """What each method's figures are signed with."""
     rules = {"threshold": settings_sha256(ThresholdSettings()), "subtraction": settings_sha256(SubtractionSettings())}
-    joined = hashlib.sha256(f"{open_model(model).sha256} {settings_sha256(NetworkSettings())} {rules['threshold']}".encode()).hexdigest()
+    opened = open_model(model)
+    eight_bits = json.dumps(opened.fine.ranges) if isinstance(opened, CoarseToFine) else ""
+    parts = f"{opened.sha256} {eight_bits} {settings_sha256(NetworkSettings())} {rules['threshold']}"
+    joined = hashlib.sha256(parts.encode()).hexdigest()
     signed = {"network": joined, **rules, SIMPLE: "1", SIMPLE_PAIR: "1"}
     return {method: version[:12] for method, version in signed.items()}
 

@@ -19,7 +19,7 @@ from inference.pictures.image_sets import more_mips, rotating_mips, rotating_vr,
 from inference.pictures.marks import marked_findings
 from inference.pictures.window import Picture
 from inference.qc import Finding, QcSettings
-from inference.reconstruction import Reconstruction, Request, fingerprint, finished
+from inference.reconstruction import Reconstruction, Request, encode_picture, fingerprint, finished
 from inference.scans.quality import ScanLimits, assess
 from inference.segmentation.lumen import noise_of
 from inference.segmentation.result import Segmentation
@@ -118,14 +118,15 @@ def reconstruct(
         with watch.stage("judge"):
             options: dict[str, Any] = {"centrelines": centrelines, "settings": settings, "lumens": lumens}
             verdict = judge(scan, segmentation, bone_removed, also=tuple(findings), **options)
-        pictures, pixel_mm = drawing()
+        pictures, pixel_mm, encoded = drawing()
     verdict = in_order((*late, *verdict.findings))
     if pictures:
         drawn = (pictures, bone_removed, segmentation.arteries, verdict.findings)
         pictures |= _attempt(watch, "mark findings", [], {}, marked_findings, *drawn)
     engine = _engine(segmentation, method)
     made = Reconstruction(scan, segmentation, bone_removed, verdict, request, (), engine, pictures, centrelines, pixel_mm)
-    return replace(made, stages=tuple(sorted(watch.stages, key=lambda stage: stage.began_seconds)), settings=settings or QcSettings())
+    stages = tuple(sorted(watch.stages, key=lambda stage: stage.began_seconds))
+    return replace(made, stages=stages, settings=settings or QcSettings(), encoded=encoded)
 
 
 def in_hu(volume: Volume) -> Volume:
@@ -252,9 +253,10 @@ def _lumens(
 
 def _pictures(
     volume: Volume, segmentation: Segmentation, removed: Callable[[], Volume], recipe: str, watch: Stopwatch, findings: list[Finding]
-) -> tuple[dict[str, Picture], float]:
+) -> tuple[dict[str, Picture], float, dict[str, bytes]]:
+    """Pictures, the pixel edge of the MIPs [mm], and the pictures as PNG."""
     if recipe == "masks":
-        return {}, 1.0
+        return {}, 1.0, {}
     bone_removed = removed()
     lumen_hu = float(segmentation.notes.get("lumen_hu") or 0.0)
     with watch.stage("MIP"):
@@ -263,7 +265,8 @@ def _pictures(
     if recipe == "full":
         pictures |= _attempt(watch, "MIP slabs", findings, {}, more_mips, volume, bone_removed, lumen_hu)
         pictures |= _attempt(watch, "VR with bone", findings, {}, vr_with_bone, volume, segmentation)
-    return pictures, pixel_mm
+    with watch.stage("encode pictures"):
+        return pictures, pixel_mm, {name: encode_picture(name, picture, pixel_mm) for name, picture in pictures.items()}
 
 
 def _attempt(watch: Stopwatch, stage: str, findings: list[Finding], otherwise: Any, step: Callable[..., Any], *arguments: Any) -> Any:

@@ -96,6 +96,8 @@ class Reconstruction:
         Other files by path below the folder (case sheet, meshes).
     settings : QcSettings
         Limits the verdict was taken with.
+    encoded : dict of str to bytes
+        PNG of pictures that were encoded while other work went on; the others are encoded when they are written.
     """
 
     volume: Volume
@@ -110,6 +112,7 @@ class Reconstruction:
     pixel_mm: float = 1.0
     files: dict[str, bytes] = field(default_factory=dict)
     settings: QcSettings = field(default_factory=QcSettings)
+    encoded: dict[str, bytes] = field(default_factory=dict, repr=False)
 
     def record(self) -> dict[str, Any]:
         """What `case.json` says, JSON-ready."""
@@ -193,7 +196,7 @@ class Reconstruction:
 
             write_all(self.centrelines, folder / "centrelines")
         for name, picture in self.pictures.items():
-            _write_bytes(folder / name, png_bytes(picture, pixel_mm=self.pixel_mm if name.startswith("mip/rotate") else None))
+            _write_bytes(folder / name, self.encoded.get(name) or encode_picture(name, picture, self.pixel_mm))
         for name, content in self.files.items():
             _write_bytes(folder / name, content)
 
@@ -237,6 +240,11 @@ class Reconstruction:
             from inference.pictures.case_sheet import write_case_sheet
 
             write_case_sheet(self, folder, pdf=self.request.recipe == "full")
+
+
+def encode_picture(name: str, picture: Picture, pixel_mm: float) -> bytes:
+    """A picture as PNG; rotating MIPs are to scale."""
+    return png_bytes(picture, pixel_mm=pixel_mm if name.startswith("mip/rotate") else None)
 
 
 def fingerprint(volume: Volume) -> str:

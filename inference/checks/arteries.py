@@ -11,6 +11,7 @@ from inference.checks.gaps import gap_findings
 from inference.checks.lost import lost_branch_findings
 from inference.checks.named import BRIDGES, Named, named_in
 from inference.checks.places import Points, middle_of, words
+from inference.indices import indices
 from inference.qc import Finding, QcSettings
 from inference.segmentation.morphology import Labelled
 from inference.segmentation.result import Segmentation
@@ -102,7 +103,7 @@ def _swapped(volume: Volume, named: Named) -> Iterator[Finding]:
 def _mirrored_arch(volume: Volume, named: Named) -> Iterator[Finding]:
     """The arch runs back and to the left; to the right, the picture is mirrored, or the patient is one in a thousand."""
     box, inside = named.inside("aortic_arch")
-    points = volume.geometry.points(np.argwhere(inside) + np.array([side.start for side in box]))
+    points = volume.geometry.points(indices(inside) + np.array([side.start for side in box]))
     front, back = np.percentile(points[:, 1], (25, 75))
     leftward = float(points[points[:, 1] >= back, 0].mean() - points[points[:, 1] <= front, 0].mean())
     if leftward < -LEAST_LEFTWARD_MM:

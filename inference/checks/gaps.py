@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 from inference.anatomy import LABELS, NUMBERS
 from inference.checks.named import BRIDGES, Box, Named
 from inference.checks.places import Points, depth_of, middle_of, point, words
+from inference.indices import indices
 from inference.qc import Finding, QcSettings
 from inference.segmentation.morphology import Labelled, label
 from inference.segmentation.result import Segmentation
@@ -119,7 +120,7 @@ def _counts(volume: Volume, segmentation: Segmentation, box: Box, inside: Array,
 
 def _nearest(piece: Array, rest: Array, spacing_mm: Spacing) -> tuple[Array, Array]:
     """Indices of the voxel of a mask and of that of another which are nearest to each other."""
-    here, there = np.argwhere(piece), np.argwhere(rest)
+    here, there = indices(piece), indices(rest)
     spacing = np.asarray(spacing_mm)
     away, nearest = (np.asarray(found) for found in cKDTree(there * spacing).query(here * spacing))
     return here[int(away.argmin())], there[int(nearest[int(away.argmin())])]
@@ -128,7 +129,7 @@ def _nearest(piece: Array, rest: Array, spacing_mm: Spacing) -> tuple[Array, Arr
 def _ends_between(piece: Array, rest: Array, first: Array, second: Array, spacing_mm: Spacing) -> tuple[Array, Array]:
     """Indices of the voxels of two masks within `BEFORE_MM` of the place where each is nearest to the other."""
     spacing = np.asarray(spacing_mm)
-    parts = ((np.argwhere(piece), first), (np.argwhere(rest), second))
+    parts = ((indices(piece), first), (indices(rest), second))
     one, other = (part[np.linalg.norm((part - place) * spacing, axis=1) <= BEFORE_MM] for part, place in parts)
     return one, other
 

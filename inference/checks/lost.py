@@ -10,6 +10,7 @@ from scipy.spatial import cKDTree
 from inference.anatomy import LABELS, NUMBERS
 from inference.checks.named import Box, Named
 from inference.checks.places import point, words
+from inference.indices import indices
 from inference.qc import Finding, QcSettings
 from inference.segmentation.morphology import dilated, label
 from inference.segmentation.result import Segmentation
@@ -39,7 +40,7 @@ def lost_branch_findings(volume: Volume, segmentation: Segmentation, named: Name
     if not left_out.any():
         return
     parts = label(left_out, connectivity=26)
-    where = np.argwhere(left_out)
+    where = indices(left_out)
     number = parts.labels[left_out]
     order = np.argsort(number, kind="stable")
     where, number = where[order], number[order]
@@ -88,7 +89,7 @@ def _hangs_on(voxels: Array, arteries: Array, volume: Volume) -> tuple[str | Non
     low = np.maximum(voxels.min(axis=0) - np.ceil(REACH_MM / spacing).astype(int), 0)
     high = voxels.max(axis=0) + np.ceil(REACH_MM / spacing).astype(int) + 1
     part = arteries[tuple(slice(first, last) for first, last in zip(low, high, strict=True))]
-    there = np.argwhere((part > 0) & (part != NUMBERS["unnamed"]))
+    there = indices((part > 0) & (part != NUMBERS["unnamed"]))
     if not len(there):
         return None, voxels[0]
     away, nearest = (np.asarray(found) for found in cKDTree(there * spacing).query((voxels - low) * spacing))

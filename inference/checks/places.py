@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.geometry import Geometry
+from inference.indices import indices
 from inference.segmentation.morphology import label
 
 Points = tuple[tuple[float, float, float], ...]
@@ -11,7 +12,7 @@ Points = tuple[tuple[float, float, float], ...]
 
 def middle_of(geometry: Geometry, mask: npt.NDArray[np.bool_], *, start: tuple[int, int, int] = (0, 0, 0)) -> Points:
     """The mean position of a mask as one LPS point; `start` is where the mask begins in the grid. [mm]"""
-    index = np.argwhere(mask)
+    index = indices(mask)
     return point(geometry, index.mean(axis=0) + np.array(start)) if len(index) else ()
 
 
@@ -26,7 +27,7 @@ def middles_of_pieces(geometry: Geometry, mask: npt.NDArray[np.bool_], *, most: 
     parts = label(mask, connectivity=26)
     found: Points = ()
     for number in np.argsort(-parts.counts[1:], kind="stable")[:most] + 1:
-        index = np.argwhere(parts.labels == number)
+        index = indices(parts.labels == number)
         found += point(geometry, index[np.linalg.norm(index - index.mean(axis=0), axis=1).argmin()])
     return found
 

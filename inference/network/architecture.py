@@ -91,6 +91,7 @@ class ResidualUNet(nn.Module):
     def __init__(self, plan: NetworkPlan) -> None:
         super().__init__()
         self.plan = plan
+        self.ranges: dict[str, tuple[float, float]] = {}  # of every convolution's inputs, where they are known: for eight bits
         widths = plan.channels
         self.first = _Convolution(len(plan.windows_hu), widths[0])
         self.down = nn.ModuleList(_Residual(a, b, 2) for a, b in pairwise(widths))

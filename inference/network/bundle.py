@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from inference.network.calibration import calibrated
 from inference.network.crops.generator import CLASS_NAMES
 from inference.network.training import TrainingPlan, TrainingState
-from inference.network.weights import save_weights
+from inference.network.weights import load_weights, save_ranges, save_weights
 
 LIMITS = "Checked on phantoms and small real crops; research use; not a medical device."
 
@@ -47,7 +48,9 @@ def write_bundle(out: Path, states: Mapping[str, TrainingState], plan: TrainingP
     records = {}
     for name, state in states.items():
         records[name] = {**training_record(state, plan, data=data), "history": _scores(out / name / "validation.csv")}
-        save_weights(state.average, out / "models" / f"{name}.safetensors", record=records[name])
+        weights = out / "models" / f"{name}.safetensors"
+        save_weights(state.average, weights, record=records[name])
+        save_ranges(calibrated(load_weights(weights)[0]), weights)
     configs = out / "configs"
     configs.mkdir(exist_ok=True)
     fine = states["fine"]

@@ -1,6 +1,7 @@
-"""Runs a network on patches: OpenVINO in bfloat16 on CPUs that have it, torch on CUDA, plain torch elsewhere."""
+"""Runs a network on patches: OpenVINO in eight bits or bfloat16 on CPUs made for them, torch on CUDA, plain torch elsewhere."""
 
 import hashlib
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -16,8 +17,9 @@ import torch
 from torch import nn
 
 from inference.errors import MissingPart
-from inference.network import architecture
+from inference.network import architecture, quantization
 from inference.network.architecture import ResidualUNet, windowed
+from inference.network.quantization import folded, quantize
 
 Patches = npt.NDArray[np.int16]
 Evidence = npt.NDArray[np.uint8]
@@ -98,22 +100,25 @@ class TorchEngine:
 
 
 class OpenVinoEngine:
-    """OpenVINO on the CPU, a patch on every core; compiled once for a patch size and kept in the user's cache."""
+    """OpenVINO on the CPU, a patch on every core; compiled once for a patch size and kept in the user's cache.
+
+    Convolutions compute in eight bits where the ranges of their inputs are known (`inference.network.calibration`).
+    """
 
     def __init__(
         self, network: ResidualUNet, *, patch: int, rim: int = 0, threads: int | None, report: Callable[[str], None] = lambda _: None
     ) -> None:
         ov = _openvino()
         core = ov.Core()
-        bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") and os.environ.get("GILBRETH_PRECISION") != "fp32"
-        if not bf16:
+        precision = _precision(core, network)
+        if precision == "fp32":
             report("the network runs in 32 bits, for this processor has no bfloat16: the same answer, several times as slow")
-        self.name = f"openvino cpu {'bf16' if bf16 else 'fp32'}"
-        model = _converted(ov, core, network, patch=patch, rim=rim)
+        self.name = f"openvino cpu {precision}"
+        model = _converted(ov, core, network, patch=patch, rim=rim, int8=precision == "int8")
         threads = threads or processors()
         streams = min(threads, MOST_STREAMS)
-        settings: dict[str, object] = {"INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32", "CACHE_DIR": str(compile_cache())}
-        settings |= {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": threads}
+        settings: dict[str, object] = {"INFERENCE_PRECISION_HINT": "f32" if precision == "fp32" else "bf16"}
+        settings |= {"CACHE_DIR": str(compile_cache()), "NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": threads}
         self._queue = ov.AsyncInferQueue(core.compile_model(model, "CPU", settings), streams)
         self._queue.set_callback(_keep)
         self.streams, self.batch = streams, PATCHES_A_STREAM * streams
@@ -127,6 +132,24 @@ class OpenVinoEngine:
         return np.stack([found[place] for place in range(len(patches))])
 
 
+def _precision(core: Any, network: ResidualUNet) -> str:
+    """`int8` where the network's ranges are known, else `bf16`, both where the processor has bfloat16, for such a one has the instructions
+    for whole numbers too; else `fp32`. `GILBRETH_PRECISION` asks for more bits.
+
+    Raises
+    ------
+    MissingPart
+        If it asks for something else.
+    """
+    known = ("int8", "bf16", "fp32")
+    asked = os.environ.get("GILBRETH_PRECISION") or "int8"
+    if asked not in known:
+        raise MissingPart(f"GILBRETH_PRECISION: expected {', '.join(known)}, got {asked!r}; unset it for the fastest")
+    if asked == "fp32" or "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        return "fp32"
+    return "int8" if asked == "int8" and network.ranges else "bf16"
+
+
 def _openvino() -> Any:
     """The library, without its telemetry, which tells a server outside of every network that is converted unless it cannot be loaded."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # what the library takes for "not installed"
@@ -135,16 +158,19 @@ def _openvino() -> Any:
     return openvino
 
 
-def _converted(ov: Any, core: Any, network: ResidualUNet, *, patch: int, rim: int) -> Any:
+def _converted(ov: Any, core: Any, network: ResidualUNet, *, patch: int, rim: int, int8: bool) -> Any:
     """The network as OpenVINO's own, read from the cache where these weights, this code and this version were converted before."""
-    kept = compile_cache() / f"network-{_fingerprint(ov, network, patch, rim)}.xml"
+    kept = compile_cache() / f"network-{_fingerprint(ov, network, patch, rim, int8)}.xml"
     if kept.exists() and kept.with_suffix(".bin").exists():
         try:
             return core.read_model(kept)
         except RuntimeError:  # cut short, or of another version: it is made again
             kept.unlink(missing_ok=True)
     traced = torch.zeros((1, *(_traced_edge(network, rim),) * 3), dtype=torch.int16)  # the patch itself would take seconds to trace
-    model = ov.convert_model(_EvidenceHead(network, rim).eval(), example_input=traced, input=[(1, patch, patch, patch)])
+    head = _EvidenceHead(folded(network) if int8 else network, rim).eval()
+    model = ov.convert_model(head, example_input=traced, input=[(1, patch, patch, patch)])
+    if int8:
+        quantize(ov, model, network.ranges)
     with suppress(OSError, RuntimeError), TemporaryDirectory(dir=kept.parent) as folder:  # a full disk costs the time alone
         made = Path(folder) / kept.name
         ov.save_model(model, made, compress_to_fp16=False)
@@ -153,10 +179,11 @@ def _converted(ov: Any, core: Any, network: ResidualUNet, *, patch: int, rim: in
     return model
 
 
-def _fingerprint(ov: Any, network: ResidualUNet, patch: int, rim: int) -> str:
+def _fingerprint(ov: Any, network: ResidualUNet, patch: int, rim: int, int8: bool) -> str:
     """Tells weights, code, patch and version apart."""
     found = hashlib.sha256(f"{ov.__version__} {torch.__version__} {patch} {rim} {network.plan}".encode())
-    for module in (__file__, architecture.__file__):
+    found.update(json.dumps(network.ranges if int8 else None).encode())
+    for module in (__file__, architecture.__file__, quantization.__file__):
         found.update(Path(module).read_bytes())
     for name, values in network.state_dict().items():
         found.update(name.encode() + values.detach().cpu().contiguous().numpy().tobytes())

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from inference.errors import InferenceError
 from inference.network.architecture import NetworkPlan, ResidualUNet
+from inference.network.quantization import Ranges, convolutions
 
 
 class DamagedWeights(InferenceError, ValueError):
@@ -82,4 +83,41 @@ def load_weights(path: Path) -> tuple[ResidualUNet, dict[str, Any]]:
     if missing:
         raise DamagedWeights(f"{path.name} does not fit its own plan: {len(missing)} tensors differ; train again")
     network.load_state_dict({name: value.float() if value.dtype.is_floating_point else value for name, value in tensors.items()})
+    network.ranges = _ranges(path, network)
     return network.eval(), record
+
+
+def ranges_path(path: Path) -> Path:
+    """Where the ranges of eight bits of a weights file lie."""
+    return path.with_suffix(".ranges.json")
+
+
+def save_ranges(ranges: Ranges, path: Path) -> Path:
+    """Write the ranges that `input_ranges` found for a weights file beside it.
+
+    Parameters
+    ----------
+    path : Path
+        The weights; the ranges count for them alone.
+    """
+    rounded = {name: [round(edge, 4) for edge in pair] for name, pair in ranges.items()}
+    beside = ranges_path(path)
+    beside.write_text(json.dumps({"sha256": checksum(path), "ranges": rounded}) + "\n")
+    return beside
+
+
+def _ranges(path: Path, network: ResidualUNet) -> dict[str, tuple[float, float]]:
+    """Ranges that were found for exactly these weights; none otherwise, and the network runs in sixteen bits."""
+    beside = ranges_path(path)
+    if not beside.is_file():
+        return {}
+    try:
+        kept = json.loads(beside.read_text())
+        if kept["sha256"] != checksum(path):
+            return {}
+        ranges = {str(name): (float(low), float(high)) for name, (low, high) in kept["ranges"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        ranges = {}
+    if set(ranges) != set(convolutions(network)):
+        raise DamagedWeights(f"{beside.name}: expected a range for each of the network's convolutions; remove the file or get it again")
+    return ranges

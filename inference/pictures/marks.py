@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.anatomy import NUMBERS
+from inference.indices import indices
 from inference.label_figures import label_boxes
 from inference.pictures.views import View, coverage, turning_view
 from inference.pictures.window import Picture
@@ -74,7 +75,7 @@ def _voxels(arteries: Array, names: set[str]) -> dict[Any, Array]:
     for name in names:
         box = boxes[NUMBERS[name]]
         if counts[NUMBERS[name]]:
-            found[name] = np.argwhere(arteries[box] == NUMBERS[name]) + [side.start for side in box]
+            found[name] = indices(arteries[box] == NUMBERS[name]) + [side.start for side in box]
     return found
 
 

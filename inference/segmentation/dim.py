@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from inference.indices import indices
 from inference.segmentation.filters import box_mean
 from inference.segmentation.lumen import SOFT_TISSUE_HU
 from inference.segmentation.morphology import closed, dilated, eroded, label
@@ -86,6 +87,6 @@ def _is_gland(core: BoolMask, spacing_mm: Spacing, rules: DimRules) -> bool:
 
 def _extent_mm(mask: BoolMask, spacing_mm: Spacing) -> tuple[float, float]:
     """Length and middle width of a mass: an ellipsoid of the same moments has these axes. [mm]"""
-    places = np.argwhere(mask) * np.asarray(spacing_mm)
+    places = indices(mask) * np.asarray(spacing_mm)
     spread = np.sqrt(np.maximum(np.linalg.eigvalsh(np.cov(places.T)), 0.0) * 5.0) * 2.0  # an axis of an ellipsoid is 2 √5 σ
     return float(spread[2]), float(spread[1])

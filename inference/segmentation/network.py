@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.beside import Beside
+from inference.indices import indices
 from inference.network.engine import BONE, VEIN, VESSEL
 from inference.network.evidence import BODY_HU, ScanEvidence
 from inference.network.lookup import DENSE, HARD_BONE, SOFT_TISSUE_HU, EdgeRules, decide, edge_map, settle, touched
@@ -163,7 +164,7 @@ def measure_contrast(evidence: ScanEvidence, *, least_ml: float = 0.3) -> Contra
     How far lumens of a scan differ is measured where they lie free, for dense bone that the network takes for lumen would lift the
     ceiling that is there to give it back.
     """
-    certain = np.argwhere(evidence.maps[VESSEL] >= 217)
+    certain = indices(evidence.maps[VESSEL] >= 217)
     values = evidence.hu[tuple(certain.T)].astype(float)
     volume_ml = values.size * evidence.geometry.voxel_ml
     if volume_ml < least_ml:

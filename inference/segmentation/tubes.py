@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.compilation import NOGIL
+from inference.indices import indices
 from inference.segmentation.filters import at, gaussian_derivatives
 from inference.segmentation.morphology import BoolMask, Labelled, Spacing, label
 
@@ -115,7 +116,7 @@ def free_tubes(array: FloatArray, spacing_mm: Spacing, *, settings: TubeSettings
     steps = _shell(spacing_mm, settings)
     free = np.zeros(array.shape, bool)
     limits = (settings.most_bright, settings.most_dense, settings.most_air)
-    _keep_free(np.ascontiguousarray(array), np.argwhere(lines), steps, settings.tissue_hu, settings.bright_hu, limits, free)
+    _keep_free(np.ascontiguousarray(array), indices(lines), steps, settings.tissue_hu, settings.bright_hu, limits, free)
     parts = label(free, connectivity=26)
     extent = extents_mm(parts, spacing_mm)
     extent[extent < settings.least_extent_mm] = 0.0

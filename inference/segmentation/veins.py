@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from inference.graph import Skeleton, skeleton_of
+from inference.indices import indices
 from inference.naming.paint import paint
 from inference.segmentation.result import Segmentation
 from inference.volume import Volume
@@ -121,7 +122,7 @@ def _painted(skeleton: Skeleton, kind: Array, vessel: Array, volume: Volume) -> 
     rough[tuple(skeleton.lattice.where.T)] = paint(skeleton, kind) == VEIN
     if grid.shape == vessel.shape:
         return rough
-    where = np.argwhere(vessel)
+    where = indices(vessel)
     place = np.clip(np.rint(grid.indices(volume.geometry.points(where))).astype(int), 0, np.array(grid.shape) - 1)
     veins = np.zeros(vessel.shape, np.uint8)
     veins[tuple(where.T)] = rough[tuple(place.T)]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from inference.centrelines.coarse import coarse_mask
 from inference.geometry import Geometry
 from inference.graph import component_count, vessel_graph
+from inference.lattice import OFFSETS, lattice_of
 
 
 def cross_tree():
@@ -79,3 +80,15 @@ def test_random_masks_never_break_the_graph(seed, share, size):
         assert 0 <= edge.start < len(graph.nodes)
         assert 0 <= edge.end < len(graph.nodes)
         assert len(edge.points_mm) >= 2
+
+
+def test_every_neighbour_in_a_lattice_is_the_voxel_that_lies_there():
+    rng = np.random.default_rng(0)
+    for shape, share in (((6, 7, 8), 0.5), ((1, 5, 9), 0.8), ((9, 1, 1), 1.0), ((7, 8, 5), 0.05)):
+        mask = rng.random(shape) < share
+        lattice = lattice_of(mask, Geometry(shape, (1.0, 1.0, 1.0)))
+        where = np.argwhere(mask)
+        number = np.full(np.array(shape) + 2, -1)
+        number[tuple((where + 1).T)] = np.arange(len(where))
+        assert np.array_equal(lattice.where, where)
+        assert np.array_equal(lattice.near, number[tuple(np.moveaxis(where[:, None] + 1 + OFFSETS, -1, 0))])

@@ -147,6 +147,13 @@ def test_findings_with_a_place_are_drawn_on_the_mip(standard) -> None:
     assert marked_findings(standard.pictures, standard.bone_removed, standard.segmentation.arteries, [Finding("a", "note", "b")]) == {}
 
 
+def test_pictures_encoded_beside_other_work_are_the_files_that_writing_alone_gives(standard, tmp_path) -> None:
+    assert {name for name in standard.pictures if not name.startswith("qc/")} == set(standard.encoded)
+    ahead, alone = standard.write(tmp_path / "ahead"), replace(standard, encoded={}).write(tmp_path / "alone")
+    for name in standard.pictures:
+        assert (ahead / name).read_bytes() == (alone / name).read_bytes(), name
+
+
 def test_finished_work_is_known_by_scan_method_model_and_recipe(masks_only, tmp_path) -> None:
     folder = masks_only.write(tmp_path / "case")
     asked = {"unenhanced": None, "method": "threshold", "model": None, "recipe": "masks"}
