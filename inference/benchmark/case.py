@@ -14,11 +14,13 @@ from inference.volume import Volume
 
 SPACING_MM = (0.6, 0.45, 0.45)
 SLICES = 600  # of a whole head and neck
+LIFE_SIZE = 256  # rows and columns from which on the phantom is one of life size
+SEED = 7
 
 
 @dataclass
 class BenchmarkCase:
-    """A synthetic head and neck of 360 mm, cut to the number of slices asked for, or continued by its mirror image.
+    """A phantom's head and neck of 360 mm, cut to the number of slices asked for, or continued by its mirror image.
 
     Parameters
     ----------
@@ -36,12 +38,25 @@ class BenchmarkCase:
     @cached_property
     def volume(self) -> Volume:
         """The scan. [HU]"""
+        return self._life_size() if self.size >= LIFE_SIZE else self._miniature()
+
+    def _life_size(self) -> Volume:
+        """A phantom as the scanner of `inference.phantom` sees it, a quarter of a minute to make."""
+        from inference.phantom import make_phantom
+
+        phantom = make_phantom(preset="head-neck", seed=SEED, spacing_mm=self._spacing_mm)
+        for name in ("vessel", "bone", "arteries"):
+            self._kept[name] = self._as_long(np.ascontiguousarray(getattr(phantom, name)).astype(np.uint8))
+        array = self._as_long(phantom.volume.array)
+        return Volume(array, Geometry(array.shape, phantom.volume.spacing_mm))
+
+    def _miniature(self) -> Volume:
+        """The small phantom stretched, for a first look at whether everything runs."""
         from inference.phantom import make_phantom
         from inference.resample import nearest, resample
 
-        phantom = make_phantom(preset="small", seed=7)
-        whole = (SLICES, self.size, self.size)
-        spacing = (SPACING_MM[0], SPACING_MM[1] * 512 / self.size, SPACING_MM[2] * 512 / self.size)
+        phantom = make_phantom(preset="small", seed=SEED)
+        whole, spacing = (SLICES, self.size, self.size), self._spacing_mm
         coarse_mm = tuple(n * step / m for n, step, m in zip(whole, spacing, phantom.volume.shape, strict=True))
         coarse = Volume(phantom.volume.array, Geometry(phantom.volume.shape, (coarse_mm[0], coarse_mm[1], coarse_mm[2])))
         array = self._as_long(resample(coarse, spacing).array)
@@ -51,6 +66,10 @@ class BenchmarkCase:
         for plane in range(self.slices):
             array[plane] += grain[plane % len(grain)]
         return Volume(array, Geometry(array.shape, spacing))
+
+    @property
+    def _spacing_mm(self) -> tuple[float, float, float]:
+        return SPACING_MM[0], SPACING_MM[1] * 512 / self.size, SPACING_MM[2] * 512 / self.size
 
     def _as_long(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The first slices, or the body and its mirror image on top of it, as often as needed."""
@@ -62,17 +81,18 @@ class BenchmarkCase:
     @cached_property
     def truth(self) -> Segmentation:
         """Masks of vessel and bone."""
-        shape = self.volume.shape  # which makes the masks too
-        return Segmentation(
-            self._kept["vessel"], np.zeros(shape, np.uint8), self._kept["bone"], self._kept["arteries"], notes={"lumen_hu": 350.0}
-        )
+        array = self.volume.array  # which makes the masks too
+        vessel, none = self._kept["vessel"], np.zeros(array.shape, np.uint8)
+        notes = {"lumen_hu": float(np.median(array[vessel > 0]))}
+        return Segmentation(vessel, none, self._kept["bone"], self._kept["arteries"], notes=notes)
 
     @cached_property
     def bone_removed(self) -> Volume:
         """The scan without bone. [HU]"""
         from inference.bone_removal import remove_bone
+        from inference.segmentation.lumen import noise_of
 
-        return remove_bone(self.volume, self.truth.vessel, self.truth.bone, noise_hu=8.0)
+        return remove_bone(self.volume, self.truth.vessel, self.truth.bone, noise_hu=noise_of(self.volume))
 
     @cached_property
     def moved(self) -> tuple[Volume, Volume, Any]:
