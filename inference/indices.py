@@ -1,4 +1,4 @@
-"""Where a mask is true, found by all processors: `numpy.argwhere` walks a whole scan voxel by voxel."""
+"""Where a mask is true, and the box around that, found by all processors: `numpy.argwhere` walks a whole scan voxel by voxel."""
 
 from typing import Any
 
@@ -23,6 +23,21 @@ def indices(mask: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     where = np.empty((int(begin[-1]), 3), np.int64)
     _listed(mask, begin, where)
     return where
+
+
+def bounding_box(mask: npt.NDArray[Any]) -> tuple[slice, slice, slice] | None:
+    """Slices of the smallest box around what is not zero, or None for an empty mask."""
+    along_z = np.flatnonzero(np.any(mask, axis=(1, 2)))
+    if not len(along_z):
+        return None
+    part = mask[along_z[0] : along_z[-1] + 1]
+    flat: npt.NDArray[Any] = np.any(part, axis=0)
+    along_y, along_x = np.flatnonzero(np.any(flat, axis=1)), np.flatnonzero(np.any(flat, axis=0))
+    return (
+        slice(int(along_z[0]), int(along_z[-1]) + 1),
+        slice(int(along_y[0]), int(along_y[-1]) + 1),
+        slice(int(along_x[0]), int(along_x[-1]) + 1),
+    )
 
 
 @njit(nogil=NOGIL, parallel=True, cache=True)

@@ -9,10 +9,9 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from inference.centrelines.lumen import bounding_box
 from inference.centrelines.minimal_path import heap_pop, heap_push
 from inference.geometry import Geometry
-from inference.indices import indices
+from inference.indices import bounding_box, indices
 
 Array = npt.NDArray[Any]
 

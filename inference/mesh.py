@@ -12,8 +12,8 @@ from scipy import ndimage
 from skimage.measure import marching_cubes
 
 from inference.anatomy import LABELS, NUMBERS
-from inference.centrelines.lumen import bounding_box
 from inference.geometry import Geometry
+from inference.indices import bounding_box
 from inference.volume import Volume
 
 Array = npt.NDArray[Any]

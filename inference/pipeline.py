@@ -19,7 +19,7 @@ from inference.pictures.image_sets import more_mips, rotating_mips, rotating_vr,
 from inference.pictures.marks import marked_findings
 from inference.pictures.window import Picture
 from inference.qc import Finding, QcSettings
-from inference.reconstruction import Reconstruction, Request, encode_picture, fingerprint, finished
+from inference.reconstruction import Reconstruction, Request, encode, fingerprint, finished
 from inference.scans.quality import ScanLimits, assess
 from inference.segmentation.lumen import noise_of
 from inference.segmentation.result import Segmentation
@@ -113,16 +113,18 @@ def reconstruct(
         drawing = beside.start(_pictures, scan, segmentation, removing, recipe, watch, late)
         segmentation = _refine(segmentation, scan, watch, findings, NAMING)
         centrelines = _centrelines(segmentation, scan, watch, findings)
-        lumens = _lumens(segmentation, scan, centrelines, settings or QcSettings(), watch, findings)
+        measuring = beside.start(_lumens, segmentation, scan, centrelines, settings or QcSettings(), watch, late)
+        encoding = beside.start(_encoded, drawing, removing, scan, watch)
         bone_removed = removing()
         with watch.stage("judge"):
-            options: dict[str, Any] = {"centrelines": centrelines, "settings": settings, "lumens": lumens}
+            options: dict[str, Any] = {"centrelines": centrelines, "settings": settings, "lumens": measuring}
             verdict = judge(scan, segmentation, bone_removed, also=tuple(findings), **options)
-        pictures, pixel_mm, encoded = drawing()
-    verdict = in_order((*late, *verdict.findings))
-    if pictures:
-        drawn = (pictures, bone_removed, segmentation.arteries, verdict.findings)
-        pictures |= _attempt(watch, "mark findings", [], {}, marked_findings, *drawn)
+        verdict = in_order((*late, *verdict.findings))
+        pictures, pixel_mm = drawing()
+        if pictures:
+            drawn = (pictures, bone_removed, segmentation.arteries, verdict.findings)
+            pictures = pictures | _attempt(watch, "mark findings", [], {}, marked_findings, *drawn)
+        encoded = encoding()
     engine = _engine(segmentation, method)
     made = Reconstruction(scan, segmentation, bone_removed, verdict, request, (), engine, pictures, centrelines, pixel_mm)
     stages = tuple(sorted(watch.stages, key=lambda stage: stage.began_seconds))
@@ -253,10 +255,9 @@ def _lumens(
 
 def _pictures(
     volume: Volume, segmentation: Segmentation, removed: Callable[[], Volume], recipe: str, watch: Stopwatch, findings: list[Finding]
-) -> tuple[dict[str, Picture], float, dict[str, bytes]]:
-    """Pictures, the pixel edge of the MIPs [mm], and the pictures as PNG."""
+) -> tuple[dict[str, Picture], float]:
     if recipe == "masks":
-        return {}, 1.0, {}
+        return {}, 1.0
     bone_removed = removed()
     lumen_hu = float(segmentation.notes.get("lumen_hu") or 0.0)
     with watch.stage("MIP"):
@@ -265,8 +266,16 @@ def _pictures(
     if recipe == "full":
         pictures |= _attempt(watch, "MIP slabs", findings, {}, more_mips, volume, bone_removed, lumen_hu)
         pictures |= _attempt(watch, "VR with bone", findings, {}, vr_with_bone, volume, segmentation)
-    with watch.stage("encode pictures"):
-        return pictures, pixel_mm, {name: encode_picture(name, picture, pixel_mm) for name, picture in pictures.items()}
+    return pictures, pixel_mm
+
+
+def _encoded(
+    drawing: Callable[[], tuple[dict[str, Picture], float]], removing: Callable[[], Volume], volume: Volume, watch: Stopwatch
+) -> dict[str, bytes]:
+    """Files made of the pictures and of the scan without bone."""
+    pictures, pixel_mm = drawing()
+    with watch.stage("encode"):
+        return encode(pictures, pixel_mm, removing(), volume) if pictures else {}
 
 
 def _attempt(watch: Stopwatch, stage: str, findings: list[Finding], otherwise: Any, step: Callable[..., Any], *arguments: Any) -> Any:

@@ -30,6 +30,7 @@ DISCLAIMER = "checked on phantoms and small real crops; research use; not a medi
 
 PARTIAL = ".partial-"
 STALE_SECONDS = 86_400.0
+BONE_REMOVED = "volumes/bone_removed.nii.gz"
 
 EXTRAS = {"masks": (), "standard": ("DICOM", "case sheet"), "full": ("DICOM", "MPR", "CPR", "graph", "mesh", "case sheet")}
 """What each recipe writes besides masks and pictures."""
@@ -97,7 +98,8 @@ class Reconstruction:
     settings : QcSettings
         Limits the verdict was taken with.
     encoded : dict of str to bytes
-        PNG of pictures that were encoded while other work went on; the others are encoded when they are written.
+        Files by path below the folder that were made of pictures, and of the scan without bone, while other work went on; what is not
+        among them is encoded when it is written.
     """
 
     volume: Volume
@@ -188,7 +190,14 @@ class Reconstruction:
             (folder / name).mkdir()
         for name in ("vessel", "veins", "bone", "arteries"):
             save_nifti(getattr(self.segmentation, name), self.volume, folder / "masks" / f"{name}.nii.gz")
-        save_nifti(self.bone_removed.array, self.volume, folder / "volumes" / "bone_removed.nii.gz")
+        ready = self.encoded.get(BONE_REMOVED)
+        if ready:
+            with (folder / BONE_REMOVED).open("wb") as file:
+                file.write(ready)
+                file.flush()
+                os.fsync(file.fileno())  # as `save_nifti` does
+        else:
+            save_nifti(self.bone_removed.array, self.volume, folder / BONE_REMOVED)
 
     def _write_pictures(self, folder: Path) -> None:
         if self.centrelines:
@@ -240,6 +249,14 @@ class Reconstruction:
             from inference.pictures.case_sheet import write_case_sheet
 
             write_case_sheet(self, folder, pdf=self.request.recipe == "full")
+
+
+def encode(pictures: dict[str, Picture], pixel_mm: float, bone_removed: Volume, volume: Volume) -> dict[str, bytes]:
+    """Pictures and the scan without bone as files, for `Reconstruction.encoded`."""
+    from inference.save import nifti_gz
+
+    files = {name: encode_picture(name, picture, pixel_mm) for name, picture in pictures.items()}
+    return {**files, BONE_REMOVED: nifti_gz(bone_removed.array, volume)}
 
 
 def encode_picture(name: str, picture: Picture, pixel_mm: float) -> bytes:

@@ -11,11 +11,11 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from inference.anatomy import LABELS
-from inference.centrelines.lumen import bounding_box
 from inference.centrelines.minimal_path import spread, walk_back
 from inference.centrelines.pieces import pieces_of
 from inference.geometry import Geometry
 from inference.graph import Skeleton, skeleton_of
+from inference.indices import bounding_box
 from inference.segmentation.result import Repair, Segmentation
 from inference.volume import Volume
 

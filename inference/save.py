@@ -50,20 +50,13 @@ def save_nifti(array: npt.NDArray[Any], volume: Volume, path: str | Path) -> Pat
     target = Path(path)
     if not target.name.endswith((".nii", ".nii.gz")):
         raise ValueError("expected a file name that ends with .nii or .nii.gz, got another; rename it")
-    if tuple(array.shape) != volume.shape:
-        raise GeometryMismatch(volume.shape, tuple(array.shape))
-    stored = np.ascontiguousarray(turn_back(_writable(np.asarray(array)), volume.source.orientation))
-    head = header(stored.dtype, volume)
+    pieces = _pieces(array, volume, packed=target.name.endswith(".gz"))
     target.parent.mkdir(parents=True, exist_ok=True)
     name = target.with_name(f".{uuid4().hex}.saving")
     try:
         with open(name, "xb") as file:
-            if target.name.endswith(".gz"):
-                for piece in _gzip(head, stored):
-                    file.write(piece)
-            else:
-                file.write(head)
-                file.write(stored.data)
+            for piece in pieces:
+                file.write(piece)
             file.flush()
             os.fsync(file.fileno())
         os.replace(name, target)
@@ -71,6 +64,19 @@ def save_nifti(array: npt.NDArray[Any], volume: Volume, path: str | Path) -> Pat
         name.unlink(missing_ok=True)
         raise
     return target
+
+
+def nifti_gz(array: npt.NDArray[Any], volume: Volume) -> bytes:
+    """What `save_nifti` writes into a `.nii.gz`."""
+    return b"".join(_pieces(array, volume, packed=True))
+
+
+def _pieces(array: npt.NDArray[Any], volume: Volume, *, packed: bool) -> Iterator[bytes | memoryview]:
+    if tuple(array.shape) != volume.shape:
+        raise GeometryMismatch(volume.shape, tuple(array.shape))
+    stored = np.ascontiguousarray(turn_back(_writable(np.asarray(array)), volume.source.orientation))
+    head = header(stored.dtype, volume)
+    return _gzip(head, stored) if packed else iter((head, stored.data))
 
 
 def _writable(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

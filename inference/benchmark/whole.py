@@ -13,10 +13,12 @@ import sys
 from inference.allocator import reuse_freed_memory
 reuse_freed_memory()
 from inference.beside import Beside
-from inference.network.models import open_ready
 from inference.pipeline import reconstruct
 from inference.scans.load import load
 scan, out, method = sys.argv[1:]
+def open_ready():
+    from inference.network.models import open_ready
+    return open_ready()
 with Beside() as beside:
     opening = beside.start(open_ready) if method == "network" else None
     volume = load(scan)

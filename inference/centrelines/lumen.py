@@ -56,21 +56,6 @@ class Lumen:
         return self.geometry.points(np.atleast_2d(np.asarray(local_mm, float)) / np.asarray(self.geometry.spacing_mm))
 
 
-def bounding_box(mask: Array) -> tuple[slice, slice, slice] | None:
-    """Slices of the smallest box around what is not zero, or None for an empty mask."""
-    along_z = np.flatnonzero(np.any(mask, axis=(1, 2)))
-    if not len(along_z):
-        return None
-    part = mask[along_z[0] : along_z[-1] + 1]
-    flat: Array = np.any(part, axis=0)
-    along_y, along_x = np.flatnonzero(np.any(flat, axis=1)), np.flatnonzero(np.any(flat, axis=0))
-    return (
-        slice(int(along_z[0]), int(along_z[-1]) + 1),
-        slice(int(along_y[0]), int(along_y[-1]) + 1),
-        slice(int(along_x[0]), int(along_x[-1]) + 1),
-    )
-
-
 def make_lumen(mask: Array, geometry: Geometry, box: tuple[slice, slice, slice]) -> Lumen:
     """The lumen of the part of a mask in a box. `geometry` is the whole mask's grid."""
     part = np.pad(mask[box] != 0, MARGIN)

@@ -12,12 +12,12 @@ from inference.centrelines.centreline import Centreline
 from inference.centrelines.centring import centre
 from inference.centrelines.coarse import coarse_mask
 from inference.centrelines.joining import PARENT, from_fork, from_parent, into_joined, oriented
-from inference.centrelines.lumen import Lumen, bounding_box, make_lumen
+from inference.centrelines.lumen import Lumen, make_lumen
 from inference.centrelines.minimal_path import gather, spread, walk_back
 from inference.centrelines.pieces import Box, pieces_of
 from inference.centrelines.trunk import trunk_end
 from inference.geometry import Geometry
-from inference.indices import indices
+from inference.indices import bounding_box, indices
 from inference.label_figures import label_boxes
 from inference.volume import Volume
 

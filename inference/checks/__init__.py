@@ -1,6 +1,6 @@
 """The findings behind the verdict: what is looked at in the scan and in the reconstruction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from inference.checks.arteries import artery_findings
@@ -26,7 +26,7 @@ def judge(
     centrelines: Mapping[str, "Centreline"] | None = None,
     settings: QcSettings | None = None,
     also: tuple[Finding, ...] = (),
-    lumens: Sequence[Finding] | None = None,
+    lumens: Sequence[Finding] | Callable[[], Sequence[Finding]] | None = None,
 ) -> Verdict:
     """Look at scan and output and come to a verdict.
 
@@ -44,8 +44,8 @@ def judge(
         Limits, from the protocol.
     also : tuple of Finding
         Findings of earlier steps (input checks, stages that failed).
-    lumens : sequence of Finding, optional
-        What `lumen_findings` said of the same, where it was asked before; it takes seconds.
+    lumens : sequence of Finding, or what waits for it, optional
+        What `lumen_findings` said of the same, where it was asked before, or is being asked in another thread; it takes seconds.
 
     Returns
     -------
@@ -56,7 +56,8 @@ def judge(
     pieces = label(segmentation.vessel > 0, connectivity=26)
     findings = [*scan_findings(volume, segmentation, settings), *tree_findings(volume, segmentation, pieces, settings)]
     findings += artery_findings(volume, segmentation, pieces, settings, lines)
-    findings += lumen_findings(volume, segmentation, settings, lines) if lumens is None else lumens
+    measured = lumen_findings(volume, segmentation, settings, lines) if lumens is None else lumens
+    findings += measured() if callable(measured) else measured
     findings += repair_findings(segmentation.repairs, settings)
     findings += bone_findings(segmentation, bone_removed, settings)
     # the checks of the scan itself may have said the same already

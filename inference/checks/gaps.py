@@ -69,8 +69,8 @@ def _cut_off(volume: Volume, segmentation: Segmentation, box: Box, inside: Array
     Pieces up to `most_mm`, up to twice that if they are one voxel thick, and twigs that contrast joins to the rest, do not count.
     """
     parts = label(inside | (_free(segmentation, box) & (segmentation.vessel[box] > 0)), connectivity=26)
-    own = np.where(inside, parts.labels, 0)
-    most = int(np.bincount(own.ravel(), minlength=2)[1:].argmax()) + 1
+    own = np.where(inside, parts.labels, np.uint32(0))
+    most = int(Labelled.of(own, parts.counts.size - 1).counts[1:].argmax()) + 1 if parts.counts.size > 1 else 1
     best_mm, best = 0.0, np.zeros(inside.shape, bool)
     for number, where in enumerate(find_objects(own), start=1):
         if where is None or number == most:

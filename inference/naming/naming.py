@@ -13,6 +13,7 @@ from inference.anatomy import LABELS, NUMBERS
 from inference.compilation import NOGIL
 from inference.geometry import Geometry
 from inference.graph import Skeleton, skeleton_of
+from inference.label_figures import label_counts
 from inference.naming.faces import cut_at_faces
 from inference.naming.midline import Midline, body_scale, find_midline
 from inference.naming.paint import paint
@@ -69,7 +70,7 @@ def names_too_large(arteries: Array, geometry: Geometry) -> list[str]:
     arteries : numpy.ndarray
         Label map.
     """
-    counts = np.bincount(arteries.ravel(), minlength=max(LABELS) + 1)
+    counts = label_counts(np.asarray(arteries, np.uint8))[: max(LABELS) + 1]
     large = np.flatnonzero(counts[1:] * geometry.voxel_ml > MOST_ML) + 1
     return [LABELS[int(number)] for number in large if LABELS[int(number)] not in OF_THE_CHEST]
 

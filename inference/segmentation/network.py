@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.beside import Beside
-from inference.indices import indices
+from inference.indices import bounding_box, indices
 from inference.network.engine import BONE, VEIN, VESSEL
 from inference.network.evidence import BODY_HU, ScanEvidence
 from inference.network.lookup import DENSE, HARD_BONE, SOFT_TISSUE_HU, EdgeRules, decide, edge_map, settle, touched
@@ -206,12 +206,13 @@ def _clean(decided: npt.NDArray[np.uint8], spacing_mm: tuple[float, float, float
         bone |= dense & ~wall
         del parts, wall  # each a volume, while the threshold method needs memory
     del touching, dense
-    if vessel.any():
-        parts = label(vessel, connectivity=26)
+    box = bounding_box(vessel)
+    if box is not None:
+        parts = label(vessel[box], connectivity=26)  # labels of a whole scan are half a gigabyte
         size_mm3 = parts.counts * voxel_mm3
-        beside = parts.share(dilated(bone, settings.island_reach_mm, spacing_mm)) > settings.island_share if bone.any() else size_mm3 < 0
-        island = beside & (size_mm3 <= settings.island_mm3)
-        parts.assign(vessel, bone, keep=~island & (size_mm3 >= settings.speck_mm3), give=island)
+        reach = dilated(bone, settings.island_reach_mm, spacing_mm)[box]
+        island = (parts.share(reach) > settings.island_share) & (size_mm3 <= settings.island_mm3)
+        parts.assign(vessel[box], bone[box], keep=~island & (size_mm3 >= settings.speck_mm3), give=island)
     return vessel.view(np.uint8), bone.view(np.uint8)
 
 

@@ -72,10 +72,14 @@ def reconstruct(
 
 def _opening(beside: "Beside", model: str | None, device: str) -> "Callable[[], Model]":
     """Open the network while the scan is read; that it is compiled first, or runs in 32 bits, is told."""
-    from inference.network.models import open_ready
-    from study.console import say
 
-    return beside.start(open_ready, model, device=device, report=say)
+    def opened() -> "Model":
+        from inference.network.models import open_ready  # torch takes a second to load, here while the scan is read
+        from study.console import say
+
+        return open_ready(model, device=device, report=say)
+
+    return beside.start(opened)
 
 
 def limits_of(protocol: str | None) -> dict[str, Any]:

@@ -147,10 +147,11 @@ def test_findings_with_a_place_are_drawn_on_the_mip(standard) -> None:
     assert marked_findings(standard.pictures, standard.bone_removed, standard.segmentation.arteries, [Finding("a", "note", "b")]) == {}
 
 
-def test_pictures_encoded_beside_other_work_are_the_files_that_writing_alone_gives(standard, tmp_path) -> None:
-    assert {name for name in standard.pictures if not name.startswith("qc/")} == set(standard.encoded)
+def test_files_made_beside_other_work_are_those_that_writing_alone_gives(standard, tmp_path) -> None:
+    bone_removed = "volumes/bone_removed.nii.gz"
+    assert {name for name in standard.pictures if not name.startswith("qc/")} | {bone_removed} == set(standard.encoded)
     ahead, alone = standard.write(tmp_path / "ahead"), replace(standard, encoded={}).write(tmp_path / "alone")
-    for name in standard.pictures:
+    for name in (*standard.pictures, bone_removed):
         assert (ahead / name).read_bytes() == (alone / name).read_bytes(), name
 
 
