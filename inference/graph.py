@@ -15,7 +15,8 @@ from inference.beside import Beside
 from inference.centrelines.coarse import coarse_mask
 from inference.centrelines.pieces import pieces_of
 from inference.geometry import Geometry
-from inference.lattice import MOST_VOXELS, Lattice, lattice_of, thin, tips_of
+from inference.lattice import MOST_VOXELS, Lattice, lattice_of
+from inference.thinning import thin, tips_of
 
 Array = npt.NDArray[Any]
 
@@ -268,7 +269,7 @@ def vessel_graph(mask: Array, geometry: Geometry, *, shortest_mm: float = 2.0) -
 
     Notes
     -----
-    Distance-ordered thinning between the tips of the tree, see `inference.lattice.thin`; loops are kept.
+    Distance-ordered thinning between the tips of the tree, see `inference.thinning.thin`; loops are kept.
 
     Examples
     --------

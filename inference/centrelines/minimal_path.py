@@ -8,43 +8,11 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from inference.heap import heap_pop, heap_push
+
 Array = npt.NDArray[Any]
 
 _STEPS = np.array([(z, y, x) for z in (-1, 0, 1) for y in (-1, 0, 1) for x in (-1, 0, 1) if (z, y, x) != (0, 0, 0)], np.int64)
-
-
-@nb.njit(cache=True, nogil=True)
-def heap_push(keys: Array, items: Array, size: int, key: float, item: int) -> int:
-    """Add to a binary heap held in two arrays; gives back the new size."""
-    child = size
-    while child > 0:
-        parent = (child - 1) >> 1
-        if keys[parent] <= key:
-            break
-        keys[child], items[child] = keys[parent], items[parent]
-        child = parent
-    keys[child], items[child] = key, item
-    return size + 1
-
-
-@nb.njit(cache=True, nogil=True)
-def heap_pop(keys: Array, items: Array, size: int) -> int:
-    """Remove the top of a binary heap (the caller has read it); gives back the new size."""
-    size -= 1
-    key, item = keys[size], items[size]
-    parent = 0
-    while True:
-        child = 2 * parent + 1
-        if child >= size:
-            break
-        if child + 1 < size and keys[child + 1] < keys[child]:
-            child += 1
-        if keys[child] >= key:
-            break
-        keys[parent], items[parent] = keys[child], items[child]
-        parent = child
-    keys[parent], items[parent] = key, item
-    return size
 
 
 @nb.njit(cache=True, nogil=True)

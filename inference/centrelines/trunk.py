@@ -9,7 +9,8 @@ from scipy.spatial import cKDTree
 
 from inference.centrelines.lumen import Lumen
 from inference.centrelines.minimal_path import spread, walk_back
-from inference.lattice import lattice_of, tips_of
+from inference.lattice import lattice_of
+from inference.thinning import tips_of
 
 Array = npt.NDArray[Any]
 End = tuple[int, int, int]
