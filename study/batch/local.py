@@ -125,28 +125,29 @@ class LocalCrew:
         self._lease = timedelta(seconds=errand.longest_seconds + 60)
         self._workers = [Worker(errand.function, threads=errand.threads) for _ in range(errand.workers)]
         self._over, self._faults = threading.Event(), queue.SimpleQueue[BaseException]()
+        self._ended = [threading.Event() for _ in self._workers]
 
     def run(self) -> None:
         """Until nothing is waiting, or somebody interrupts."""
-        threads = [threading.Thread(target=self._work, args=pair, daemon=True) for pair in enumerate(self._workers)]
+        started: list[threading.Event] = []
         try:
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            for number, worker in enumerate(self._workers):
+                started.append(self._ended[number])
+                threading.Thread(target=self._work, args=(number, worker), daemon=True).start()
+            for ended in started:  # not Thread.join: one that Ctrl-C interrupts takes its thread for ended (Python before 3.13)
+                ended.wait()
         except BaseException:  # Ctrl-C: the cases in hand are let go, so that the next run need not wait for them
-            self._interrupt(threads)
+            self._interrupt(started)
             raise
         if not self._faults.empty():
             raise self._faults.get()
 
-    def _interrupt(self, threads: list[threading.Thread]) -> None:
+    def _interrupt(self, started: list[threading.Event]) -> None:
         self._over.set()
         for worker in self._workers:
             worker.kill()
-        for thread in threads:
-            if thread.ident is not None:
-                thread.join(10)
+        for ended in started:
+            ended.wait(10)
 
     def _work(self, number: int, worker: Worker) -> None:
         try:
@@ -163,6 +164,7 @@ class LocalCrew:
             self._faults.put(error)
         finally:
             worker.close()
+            self._ended[number].set()
 
     def _do(self, claimed: ledger.Claimed, worker: Worker) -> None:
         answer = worker.ask(self._errand.request(claimed), seconds=self._errand.longest_seconds)

@@ -138,6 +138,12 @@ engine = open_engine(sqlite_url(Path(sys.argv[1])))
 enter(engine, out=out, entries=[Entry(case, Path(case)) for case in cases])
 run_local(engine, Errand(out, frozenset(cases), Options(), 2, told=print, function="batch_work:run"))
 """
+SLOW_LEDGER = """
+import time
+from study.batch import ledger
+hand_back = ledger.hand_back
+ledger.hand_back = lambda engine, *, out, case: (time.sleep(1 if case == "slow00" else 0), hand_back(engine, out=out, case=case))
+"""
 
 
 def test_the_program_killed_again_and_again_ends_with_every_case_done_once(engine: Engine, tmp_path: Path, work: str) -> None:
@@ -162,7 +168,7 @@ def test_ctrl_c_ends_the_workers_and_lets_go_of_the_cases_in_hand(
     monkeypatch.setenv("SLOW_SECONDS", "60")
     out = tmp_path / "out"
     out.mkdir()
-    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "ledger.sqlite"), str(out)]
+    command = [sys.executable, "-c", SLOW_LEDGER + PROGRAM, str(tmp_path / "ledger.sqlite"), str(out)]
     program = subprocess.Popen(command, env=os.environ.copy(), preexec_fn=heed_interrupts)
     until = time.monotonic() + 120
     while not (out / "log.txt").exists() or len((out / "log.txt").read_text().split()) < 2:
