@@ -136,18 +136,20 @@ def _clusters(near: list[list[int]]) -> tuple[list[int], int]:
                     cluster[other] = count
                     waiting.append(other)
         count += 1
+    followed: set[int] = set()
     for seed in range(len(near)):
-        if cluster[seed] < 0 and _is_ring(seed, near, cluster):
+        if cluster[seed] < 0 and seed not in followed and _is_ring(seed, near, cluster, followed):
             cluster[seed], count = count, count + 1
     return cluster, count
 
 
-def _is_ring(seed: int, near: list[list[int]], cluster: list[int]) -> bool:
-    """Whether a voxel lies on a closed ring without any node."""
+def _is_ring(seed: int, near: list[list[int]], cluster: list[int], followed: set[int]) -> bool:
+    """Whether a voxel lies on a closed ring without any node; what was followed on the way is of the same kind."""
     before, here = seed, near[seed][0]
     while here != seed:
         if cluster[here] >= 0:
             return False
+        followed.add(here)
         onward = [other for other in near[here] if other != before]
         before, here = here, onward[0]
     return True

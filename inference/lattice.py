@@ -9,6 +9,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from inference.compilation import NOGIL
 from inference.geometry import Geometry
 from inference.heap import heap_pop, heap_push
 from inference.indices import bounding_box, indices
@@ -128,7 +129,7 @@ def lattice_of(mask: Array, geometry: Geometry) -> Lattice:
     return Lattice(where + np.array([place.start for place in box]), near, lengths, geometry)
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=NOGIL, parallel=True)
 def _neighbours(where: Array, planes: int, rows: int) -> Array:
     """Numbers of the 27 voxels around each, found in the nine rows they lie in; the voxels are in scan order."""
     begin = np.zeros(planes * rows + 1, np.int64)
@@ -136,24 +137,26 @@ def _neighbours(where: Array, planes: int, rows: int) -> Array:
         begin[where[n, 0] * rows + where[n, 1] + 1] += 1
     for row in range(planes * rows):
         begin[row + 1] += begin[row]
-    near = np.full((len(where), 27), -1, np.int32)
-    at = np.zeros(9, np.int64)
-    for n in range(len(where)):
-        z, y, x = where[n]
-        first = n == 0 or where[n - 1, 0] != z or where[n - 1, 1] != y
-        for side in range(9):
-            beside_z, beside_y = z + side // 3 - 1, y + side % 3 - 1
-            if beside_z < 0 or beside_z >= planes or beside_y < 0 or beside_y >= rows:
-                continue
-            row = beside_z * rows + beside_y
-            if first:
-                at[side] = begin[row]
-            while at[side] < begin[row + 1] and where[at[side], 2] < x - 1:
-                at[side] += 1
-            there = at[side]
-            while there < begin[row + 1] and where[there, 2] <= x + 1:
-                near[n, 3 * side + where[there, 2] - x + 1] = there
-                there += 1
+    near = np.empty((len(where), 27), np.int32)
+    for z in nb.prange(planes):
+        at = np.zeros(9, np.int64)
+        for n in range(begin[z * rows], begin[(z + 1) * rows]):
+            near[n] = -1
+            y, x = where[n, 1], where[n, 2]
+            first = n == begin[z * rows + y]
+            for side in range(9):
+                beside_z, beside_y = z + side // 3 - 1, y + side % 3 - 1
+                if beside_z < 0 or beside_z >= planes or beside_y < 0 or beside_y >= rows:
+                    continue
+                row = beside_z * rows + beside_y
+                if first:
+                    at[side] = begin[row]
+                while at[side] < begin[row + 1] and where[at[side], 2] < x - 1:
+                    at[side] += 1
+                there = at[side]
+                while there < begin[row + 1] and where[there, 2] <= x + 1:
+                    near[n, 3 * side + where[there, 2] - x + 1] = there
+                    there += 1
     return near
 
 
@@ -190,21 +193,23 @@ def _spread(near: Array, lengths: Array, price: Array, sources: Array, paid: Arr
 @nb.njit(cache=True, nogil=True)
 def _distances(near: Array, lengths: Array, sources: Array, paid: Array) -> Array:
     """Shortest ways by buckets as wide as the shortest step: what lies in the lowest one is settled, in any order."""
-    distance = np.full(len(near), np.inf, np.float32)
+    distance, settled = np.full(len(near) + 1, np.inf, np.float32), np.zeros(len(near), np.bool_)
+    outside = len(near)
+    distance[outside] = -np.inf  # stands for all places outside, to which no way is shorter
     width = np.inf
     for place in range(27):
         if place != 13:
             width = min(width, lengths[place])
-    per_width = 1.0 / width
+    per_width = np.float64(1.0) / width
     buckets, capacity, size = 1024, max(1024, 4 * len(near)), 0
-    first = np.full(buckets, -1, np.int64)
-    items, following = np.empty(capacity, np.int32), np.empty(capacity, np.int64)
+    first = np.full(buckets, -1, np.int32)
+    items, following = np.empty(capacity, np.int32), np.empty(capacity, np.int32)
     for place in range(len(sources)):
         here = sources[place]
         if paid[place] < distance[here]:
             distance[here], bucket = paid[place], int(paid[place] * per_width)
             while bucket >= buckets:
-                first, buckets = np.concatenate((first, np.full(buckets, -1, np.int64))), 2 * buckets
+                first, buckets = np.concatenate((first, np.full(buckets, -1, np.int32))), 2 * buckets
             items[size], following[size], first[bucket] = here, first[bucket], size
             size += 1
     bucket = 0
@@ -216,21 +221,27 @@ def _distances(near: Array, lengths: Array, sources: Array, paid: Array) -> Arra
         first[bucket] = following[entry]
         here = items[entry]
         reached = distance[here]
-        if int(reached * per_width) != bucket:
+        if settled[here]:
             continue  # it was reached on a shorter way since
+        settled[here] = True
         if size + 27 > capacity:
             items, following, capacity = np.concatenate((items, items)), np.concatenate((following, following)), 2 * capacity
+        shorter = np.int32(0)  # bits of the places to which this way is: all are looked at together, for few are
         for place in range(27):
             there = near[here, place]
-            if there >= 0:
-                onward = np.float32(reached + np.float64(lengths[place]))
-                if onward < distance[there]:
-                    distance[there], target = onward, int(onward * per_width)
-                    while target >= buckets:
-                        first, buckets = np.concatenate((first, np.full(buckets, -1, np.int64))), 2 * buckets
-                    items[size], following[size], first[target] = there, first[target], size
-                    size += 1
-    return distance
+            shorter |= np.int32(reached + lengths[place] < distance[there if there >= 0 else outside]) << np.int32(place)
+        place = -1
+        while shorter:
+            place, bit, shorter = place + 1, shorter & 1, shorter >> 1
+            if not bit:
+                continue
+            there, onward = near[here, place], reached + lengths[place]
+            distance[there], target = onward, int(onward * per_width)
+            while target >= buckets:
+                first, buckets = np.concatenate((first, np.full(buckets, -1, np.int32))), 2 * buckets
+            items[size], following[size], first[target] = there, first[target], size
+            size += 1
+    return distance[:-1]
 
 
 @nb.njit(cache=True, nogil=True)

@@ -12,68 +12,76 @@ from inference.lattice import OFFSETS, Lattice
 
 Array = npt.NDArray[Any]
 
-_APART = np.abs(OFFSETS[:, None] - OFFSETS[None])
-_TOUCH_26 = (_APART.max(axis=2) <= 1) & ~np.eye(27, dtype=bool)
-_TOUCH_6 = _APART.sum(axis=2) == 1
-_IN_18 = np.abs(OFFSETS).sum(axis=1) <= 2
-_FACES = np.abs(OFFSETS).sum(axis=1) == 1
+
+def _bits(members: Array) -> int:
+    """The 27 places where something holds, as a number with a bit for each, the first the lowest."""
+    return sum(1 << int(place) for place in np.flatnonzero(members))
 
 
-def _bits(members: Array) -> Array:
-    """Rows of 27 flags as numbers with a bit for each, the first the lowest."""
-    return np.asarray(members @ (np.int64(1) << np.arange(27)), np.int64)
-
-
-_TOUCH_26_BITS, _TOUCH_6_BITS = _bits(_TOUCH_26), _bits(_TOUCH_6)
-_IN_18_BITS, _FACES_BITS = int(_bits(_IN_18)), int(_bits(_FACES))
-_PLACE_OF_BIT = np.zeros(37, np.int64)  # powers of two below 2³⁷ leave different remainders by 37
-_PLACE_OF_BIT[[(1 << place) % 37 for place in range(27)]] = np.arange(27)
+_IN_18, _FACES = _bits(np.abs(OFFSETS).sum(axis=1) <= 2), _bits(np.abs(OFFSETS).sum(axis=1) == 1)
+_MAY_RISE_Y, _MAY_FALL_Y = _bits(OFFSETS[:, 1] < 1), _bits(OFFSETS[:, 1] > -1)
+_MAY_RISE_X, _MAY_FALL_X = _bits(OFFSETS[:, 2] < 1), _bits(OFFSETS[:, 2] > -1)
+_MIDDLE, _ALL = 1 << 13, (1 << 27) - 1
 
 
 @nb.njit(cache=True, nogil=True)
-def _one_group(member: int, seeds: int, touch: Array, place: Array) -> bool:
-    """Whether the seeds among the members hang together through members, and there is at least one; sets of the 27 places as bits."""
-    wanted = member & seeds
-    seen = wanted & -wanted
-    if seen == 0:
-        return False
-    frontier = seen
-    while frontier:
-        lowest = frontier & -frontier
-        new = touch[place[lowest % 37]] & member & ~seen
-        seen |= new
-        frontier = (frontier ^ lowest) | new
-    return wanted & ~seen == 0
+def _along_x(places: int) -> int:
+    """A set of the 27 places and their neighbours along x; `_along_y` and `_along_z` for the others."""
+    return places | (places & _MAY_RISE_X) << 1 | (places & _MAY_FALL_X) >> 1
 
 
 @nb.njit(cache=True, nogil=True)
-def _is_simple(around: int, touch_26: Array, touch_6: Array, in_18: int, faces: int, place: Array) -> bool:
+def _along_y(places: int) -> int:
+    return places | (places & _MAY_RISE_Y) << 3 | (places & _MAY_FALL_Y) >> 3
+
+
+@nb.njit(cache=True, nogil=True)
+def _along_z(places: int) -> int:
+    return (places | places << 9 | places >> 9) & _ALL
+
+
+@nb.njit(cache=True, nogil=True)
+def _is_simple(around: int) -> bool:
     """Whether removing the middle of a 27-neighbourhood changes no topology (26 for the vessel, 6 for the outside)."""
-    inside = around & ~(1 << 13)
-    if not _one_group(inside, inside, touch_26, place):
+    inside = around & ~_MIDDLE
+    seen, before = inside & -inside, 0
+    while seen != before:
+        before = seen
+        seen = _along_z(_along_y(_along_x(seen))) & inside
+    if seen != inside or inside == 0:
         return False
-    outside = ~around & in_18
-    return _one_group(outside, outside & faces, touch_6, place)
+    outside = ~around & _IN_18
+    wanted = outside & _FACES
+    seen, before = wanted & -wanted, 0
+    while seen != before:
+        before = seen
+        seen = (_along_x(seen) | _along_y(seen) | _along_z(seen)) & outside
+    return wanted != 0 and wanted & ~seen == 0
 
 
 @nb.njit(cache=True, nogil=True)
-def _peel(near: Array, order: Array, fixed: Array, touch_26: Array, touch_6: Array, in_18: int, faces: int, place: Array) -> Array:
+def _peel(near: Array, order: Array, fixed: Array) -> Array:
     """What is left after removing simple voxels in the given order, again and again until there is none."""
-    alive = np.ones(len(near), np.bool_)
+    alive = np.ones(len(near) + 1, np.bool_)
+    alive[-1] = False  # stands for all places outside, number −1
+    left, count = order.copy(), len(order)
     changed = True
     while changed:
-        changed = False
-        for voxel in order:
-            if not alive[voxel] or fixed[voxel]:
+        changed, kept = False, 0
+        for voxel in left[:count]:
+            if fixed[voxel]:
                 continue
             around = 0
             for n in range(27):
-                if near[voxel, n] >= 0 and alive[near[voxel, n]]:
-                    around |= 1 << n
-            if _is_simple(around, touch_26, touch_6, in_18, faces, place):
+                around |= int(alive[near[voxel, n]]) << n
+            if _is_simple(around):
                 alive[voxel] = False
                 changed = True
-    return alive
+            else:
+                left[kept] = voxel
+                kept += 1
+        count = kept
+    return alive[:-1]
 
 
 @nb.njit(cache=True, nogil=True)
@@ -127,12 +135,18 @@ def tips_of(lattice: Lattice, *, apart_mm: float = 2.5) -> Array:
 
 
 def _first_of_each(piece: Array, key: Array) -> Array:
-    """Number of the voxel with the smallest key in each piece."""
-    least = np.full(int(piece.max()) + 1, np.inf)
-    np.minimum.at(least, piece, key)
-    lowest = np.flatnonzero(key == least[piece])
-    _, place = np.unique(piece[lowest], return_index=True)
-    return lowest[place]
+    """Number of the voxel with the smallest key in each piece, the first of several."""
+    return _least(piece, np.asarray(key, np.float32), int(piece.max()) + 1)
+
+
+@nb.njit(cache=True, nogil=True)
+def _least(piece: Array, key: Array, count: int) -> Array:
+    lowest = np.full(count, -1, np.int64)
+    for here in range(len(piece)):
+        before = lowest[piece[here]]
+        if before < 0 or key[here] < key[before]:
+            lowest[piece[here]] = here
+    return lowest
 
 
 def thin(lattice: Lattice, depth_mm: Array, *, tips: Array | None = None) -> Array:
@@ -166,4 +180,4 @@ def thin(lattice: Lattice, depth_mm: Array, *, tips: Array | None = None) -> Arr
     fixed = np.zeros(len(lattice), bool)
     fixed[tips_of(lattice) if tips is None else tips] = True
     order = np.argsort(depth_mm, kind="stable")
-    return np.flatnonzero(_peel(lattice.near, order, fixed, _TOUCH_26_BITS, _TOUCH_6_BITS, _IN_18_BITS, _FACES_BITS, _PLACE_OF_BIT))
+    return np.flatnonzero(_peel(lattice.near, order, fixed))

@@ -121,13 +121,18 @@ def run_stages(
 def _timed(stage: Stage, repeats: int, most_seconds: float) -> Timing:
     (stage.warm or stage.ours)()
     mine, others, began = list[_Turn](), list[_Turn](), time.perf_counter()
+    result = theirs_result = None
     for turn in range(repeats):
         if turn and time.perf_counter() - began > most_seconds:
             break
-        mine.append(_turn(stage.ours))
+        result = None  # what the turn before made is free to be used again, as it is in a reconstruction
+        took, result = _turn(stage.ours)
+        mine.append(took)
         if stage.theirs is not None and turn < (stage.rival_repeats or repeats):
-            others.append(_turn(stage.theirs, stage.rival_scale))
-    said = stage.after(mine[-1].result, others[-1].result if others else None) if stage.after else ""
+            theirs_result = None
+            took, theirs_result = _turn(stage.theirs, stage.rival_scale)
+            others.append(took)
+    said = stage.after(result, theirs_result) if stage.after else ""
     note = "; ".join(part for part in (stage.note, said) if part)
     ours, theirs = _median(mine), _median(others)
     assert ours is not None
@@ -140,14 +145,13 @@ def _timed(stage: Stage, repeats: int, most_seconds: float) -> Timing:
 class _Turn:
     seconds: float
     processor_seconds: float
-    result: Any
 
 
-def _turn(act: Act, scale: float = 1.0) -> _Turn:
+def _turn(act: Act, scale: float = 1.0) -> tuple[_Turn, Any]:
     spent, began = _processor_seconds(), time.perf_counter()
     result = act()
     seconds = time.perf_counter() - began
-    return _Turn(scale * seconds, scale * (_processor_seconds() - spent), result)
+    return _Turn(scale * seconds, scale * (_processor_seconds() - spent)), result
 
 
 def _median(turns: Sequence[_Turn]) -> tuple[float, float] | None:
@@ -201,8 +205,8 @@ def run_growth(
             progress(f"growth, {slices} slices")
             case = BenchmarkCase(slices, size, Path(folder) / str(slices))
             scan = case.series
-            turn = _turn(lambda scan=scan, out=case.folder / "out": run_whole(scan, out, method=method))  # type: ignore[misc]
-            found.append(Growth(slices, turn.seconds, turn.result, turn.processor_seconds))
+            turn, peak_mb = _turn(lambda scan=scan, out=case.folder / "out": run_whole(scan, out, method=method))  # type: ignore[misc]
+            found.append(Growth(slices, turn.seconds, peak_mb, turn.processor_seconds))
     return tuple(found)
 
 

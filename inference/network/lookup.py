@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
-from inference.compilation import NOGIL
+from inference.compilation import NOGIL, dealt
 from inference.network.engine import BONE, CALCIUM, VESSEL, Evidence
 from inference.resample import nearest_indices
 
@@ -81,14 +81,28 @@ def _mix(field, k0, k1, wk, j0, j1, wj, i0, i1, wi):  # type: ignore[no-untyped-
     return near * (1 - wk) + far * wk
 
 
+@njit(nogil=NOGIL, parallel=True, cache=True)
+def _spans(edges, bone, out):  # type: ignore[no-untyped-def]
+    """First and last column of every row where there is an edge of lumen or evidence of bone."""
+    for k in prange(edges.shape[0]):
+        for j in range(edges.shape[1]):
+            out[k, j, 0], out[k, j, 1] = edges.shape[2], -1
+            for i in range(edges.shape[2]):
+                if edges[k, j, i] != 0 or bone[k, j, i] >= 64:
+                    out[k, j, 0], out[k, j, 1] = min(out[k, j, 0], i), i
+
+
 @njit(nogil=NOGIL, parallel=True, cache=True, fastmath=True)
-def _decide(hu, maps, edges, tables, weights, ceiling, rim_share, least, bone_hu, out):  # type: ignore[no-untyped-def]
+def _decide(hu, turns, maps, edges, spans, tables, weights, ceiling, rim_share, least, bone_hu, out):  # type: ignore[no-untyped-def]
     vessel, bone, calcium = maps[VESSEL], maps[BONE], maps[CALCIUM]
-    for k in prange(hu.shape[0]):
+    for turn in prange(hu.shape[0]):
+        k = turns[turn]
         k0, k1, wk = tables[0][0, k], tables[0][1, k], weights[0][k]
         for j in range(hu.shape[1]):
             j0, j1, wj = tables[1][0, j], tables[1][1, j], weights[1][j]
-            for i in range(hu.shape[2]):
+            first, last = min(spans[k0, j0, 0], spans[k1, j1, 0]), max(spans[k0, j0, 1], spans[k1, j1, 1])
+            begin, end = np.searchsorted(tables[2][1], first), np.searchsorted(tables[2][0], last + 1)
+            for i in range(begin, end):
                 i0, i1, wi = tables[2][0, i], tables[2][1, i], weights[2][i]
                 near = max(k0, k1), max(j0, j1), max(i0, i1)
                 value = hu[k, j, i]
@@ -145,8 +159,10 @@ def decide(
     """
     pairs = [_table(new, old) for new, old in zip(hu.shape, edges.shape, strict=True)]
     tables, weights = tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs)
+    spans = np.empty((*edges.shape[:2], 2), np.int32)
+    _spans(edges, maps[BONE], spans)
     out = np.zeros(hu.shape, np.uint8)
-    _decide(hu, maps, edges, tables, weights, ceiling_hu, rules.rim_share, rules.least_vessel, rules.bone_hu, out)
+    _decide(hu, dealt(len(hu)), maps, edges, spans, tables, weights, ceiling_hu, rules.rim_share, rules.least_vessel, rules.bone_hu, out)
     return out
 
 

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from inference.compilation import NOGIL
+from inference.compilation import NOGIL, dealt
 from inference.volume import Volume
 
 HuPicture = npt.NDArray[np.int16]
@@ -54,7 +54,8 @@ def rotating(volume: Volume, views: list[float], *, above_hu: float, pixel_mm: f
     Notes
     -----
     A voxel covers every pixel under its projected footprint in full, so that rotated rows of voxels leave no pin-holes,
-    and fades over one further pixel, so that edges are smooth.
+    and fades over one further pixel, so that edges are smooth. A maximum seen from behind is the mirror image of the one seen from
+    the front, so that of two opposite views one is drawn. Slices are dealt out to the processors in turn, for those of the neck hold more.
 
     Examples
     --------
@@ -67,10 +68,28 @@ def rotating(volume: Volume, views: list[float], *, above_hu: float, pixel_mm: f
     """
     pixel = pixel_mm or pixel_size(volume)
     _, step_y, step_x = volume.spacing_mm
-    radians = np.deg2rad(np.asarray(views, np.float64))
-    out = np.full((len(views), volume.shape[0], view_width(volume, pixel)), np.int16(above_hu), np.int16)
-    _splat(np.ascontiguousarray(volume.array), np.cos(radians), np.sin(radians), step_x, step_y, pixel, np.int16(above_hu), out)
-    return [_head_up(frame, volume.spacing_mm[0], pixel) for frame in out]
+    fronts, drawn_as = _fronts(views)
+    radians = np.deg2rad(np.asarray(fronts, np.float64))
+    out = np.full((len(fronts), volume.shape[0], view_width(volume, pixel)), np.int16(above_hu), np.int16)
+    turns = dealt(volume.shape[0])
+    _splat(np.ascontiguousarray(volume.array), turns, np.cos(radians), np.sin(radians), step_x, step_y, pixel, np.int16(above_hu), out)
+    return _turned([_head_up(frame, volume.spacing_mm[0], pixel) for frame in out], drawn_as)
+
+
+def _fronts(views: list[float]) -> tuple[list[float], list[tuple[int, bool]]]:
+    """The different angles below 180 degrees, and for every view the number of its angle and whether it is seen from behind.
+
+    Examples
+    --------
+    >>> _fronts([0.0, 90.0, 180.0, 270.0])
+    ([0.0, 90.0], [(0, False), (1, False), (0, True), (1, True)])
+    """
+    fronts = sorted({view % 180.0 for view in views})
+    return fronts, [(fronts.index(view % 180.0), view % 360.0 >= 180.0) for view in views]
+
+
+def _turned(frames: list[HuPicture], drawn_as: list[tuple[int, bool]]) -> list[HuPicture]:
+    return [np.ascontiguousarray(frames[number][:, ::-1]) if behind else frames[number] for number, behind in drawn_as]
 
 
 def rotating_dense(volume: Volume, views: list[float], *, pixel_mm: float | None = None) -> list[HuPicture]:
@@ -81,13 +100,14 @@ def rotating_dense(volume: Volume, views: list[float], *, pixel_mm: float | None
     pixel = pixel_mm or pixel_size(volume)
     array = np.ascontiguousarray(volume.array, np.int16)
     _, step_y, step_x = volume.spacing_mm
+    fronts, drawn_as = _fronts(views)
     out = []
-    for view in views:
+    for view in fronts:
         frame = np.empty((volume.shape[0], view_width(volume, pixel)), np.int16)
         angle = np.deg2rad(view)
         _cast(array, np.float32(np.cos(angle)), np.float32(np.sin(angle)), step_x, step_y, pixel, frame)
         out.append(_head_up(frame, volume.spacing_mm[0], pixel))
-    return out
+    return _turned(out, drawn_as)
 
 
 def whole(volume: Volume, view: str, *, pixel_mm: float | None = None) -> HuPicture:
@@ -189,14 +209,15 @@ def _gather(plane, dark, first, most, u, v, value, step_y, step_x):  # type: ign
 
 
 @numba.njit(nogil=NOGIL, parallel=True, fastmath=True, cache=True)
-def _splat(array, cosines, sines, step_x, step_y, pixel, dark, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _splat(array, turns, cosines, sines, step_x, step_y, pixel, dark, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Bright tiles of a slice first: one under whose footprint everything is as bright already has nothing to add."""
     depth, rows, columns = array.shape
     width = out.shape[2]
     middle = np.float32((width - 1) / 2)
     across = (columns + TILE - 1) // TILE
     tiles = (rows + TILE - 1) // TILE * across
-    for z in numba.prange(depth):
+    for turn in numba.prange(depth):
+        z = turns[turn]
         first, most = np.empty(tiles + 1, np.int64), np.empty(tiles, np.int16)
         u, v, value = np.empty(rows * columns, np.float32), np.empty(rows * columns, np.float32), np.empty(rows * columns, np.int16)
         _gather(array[z], dark, first, most, u, v, value, step_y, step_x)

@@ -66,31 +66,33 @@ def _rows(mask, step, out):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _parabolas(heights, step, vertex, value, border):  # type: ignore[no-untyped-def]
-    """The lower envelope of parabolas over the places of a line, in place."""
-    count, half, scale = 0, np.float32(0.5), np.float32(0.5) / (step * step)
+def _parabolas(heights, step, apart, vertex, value, border):  # type: ignore[no-untyped-def]
+    """The lower envelope of parabolas over the places of a line, in place; `apart` is what a difference of heights is multiplied by."""
+    count, half = 0, np.float32(0.5)
+    at, height, begins = np.float32(0), np.float32(0), -FAR  # of the last parabola, which are looked at most
     for q in range(heights.shape[0]):
-        height, here = heights[q], np.float32(q)
-        if height >= FAR:
+        new = heights[q]
+        if new >= FAR:
             continue
         meets = -FAR
         while count:
-            before = vertex[count - 1]
-            meets = (height - value[count - 1]) * scale / (here - before) + half * (here + before)
-            if meets > border[count - 1]:
+            meets = (new - height) * apart[q - int(at)] + half * (np.float32(q) + at)
+            if meets > begins:
                 break
             count -= 1
-        vertex[count], value[count], border[count] = here, height, meets if count else -FAR
+            if count:
+                at, height, begins = vertex[count - 1], value[count - 1], border[count - 1]
+        at, height, begins = np.float32(q), new, meets if count else -FAR
+        vertex[count], value[count], border[count] = at, height, begins
         count += 1
-    if not count:
-        return
+    first = 0
     for place in range(count):
-        first = 0 if place == 0 else max(0, int(np.ceil(border[place])))
-        last = heights.shape[0] if place + 1 == count else min(heights.shape[0], int(np.ceil(border[place + 1])))
+        last = heights.shape[0] if place + 1 == count else max(first, min(heights.shape[0], int(np.ceil(border[place + 1]))))
         at, height = vertex[place], value[place]
         for q in range(first, last):
             away = step * (np.float32(q) - at)
             heights[q] = away * away + height
+        first = last
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -99,13 +101,16 @@ def _columns(plane, step, root):  # type: ignore[no-untyped-def]
     length, columns = plane.shape
     turned = np.empty((WIDTH, length), np.float32)
     vertex, value, border = np.empty(length, np.float32), np.empty(length, np.float32), np.empty(length, np.float32)
+    apart = np.empty(length, np.float32)
+    for n in range(1, length):
+        apart[n] = np.float32(0.5) / (step * step * np.float32(n))
     for first in range(0, columns, WIDTH):
         width = min(WIDTH, int(columns - first))
         for k in range(length):
             for i in range(width):
                 turned[i, k] = plane[k, first + i]
         for i in range(width):
-            _parabolas(turned[i], step, vertex, value, border)
+            _parabolas(turned[i], step, apart, vertex, value, border)
         for k in range(length):
             for i in range(width):
                 plane[k, first + i] = np.sqrt(turned[i, k]) if root else turned[i, k]

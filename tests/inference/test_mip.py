@@ -1,11 +1,13 @@
 """Projections are true: right side, right size, right brightness, no holes."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from inference import Geometry, Volume
 from inference.pictures.image_sets import more_mips, rotating_mips
-from inference.pictures.mip import angles, rotating, rotating_dense, slabs, whole
+from inference.pictures.mip import HuPicture, angles, rotating, rotating_dense, slabs, whole
 from inference.pictures.window import Window, angiography_window, marked, png_bytes, sides
 
 
@@ -51,6 +53,14 @@ def test_splatting_and_ray_casting_agree(angle: float) -> None:
     body = dense > 0
     assert sparse.shape == dense.shape
     assert np.corrcoef(sparse[body], dense[body])[0, 1] > 0.95
+
+
+@pytest.mark.parametrize("draw", [lambda volume, views: rotating(volume, views, above_hu=-500), rotating_dense])
+def test_a_view_from_behind_is_the_view_of_the_turned_patient_from_the_front(draw: Callable[..., list[HuPicture]]) -> None:
+    array = np.random.default_rng(5).integers(-900, 1500, (6, 21, 30))
+    volume, turned = volume_of(array, (1.0, 0.7, 0.9)), volume_of(array[:, ::-1, ::-1], (1.0, 0.7, 0.9))
+    for mirrored, drawn in zip(draw(volume, [200.0, 310.0, 20.0]), draw(turned, [20.0, 130.0, 200.0]), strict=True):
+        assert np.abs(mirrored.astype(int) - drawn).max() <= 1
 
 
 def test_the_patients_left_is_on_the_right_from_the_front_and_the_front_is_on_the_left_from_the_left() -> None:
