@@ -38,6 +38,12 @@ class MissingPart(InferenceError, RuntimeError):
     exit_status = 3
 
 
+class WrongSetting(InferenceError, ValueError):
+    """A setting of the environment has a value that means nothing; says which do."""
+
+    exit_status = 2
+
+
 class GeometryMismatch(InferenceError, ValueError):
     """Two volumes that must share a grid do not."""
 

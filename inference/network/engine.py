@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from inference.errors import MissingPart
+from inference.errors import MissingPart, WrongSetting
 from inference.network import architecture, quantization
 from inference.network.architecture import ResidualUNet, windowed
 from inference.network.quantization import folded, quantize
@@ -112,7 +112,8 @@ class OpenVinoEngine:
         core = ov.Core()
         precision = _precision(core, network)
         if precision == "fp32":
-            report("the network runs in 32 bits, for this processor has no bfloat16: the same answer, several times as slow")
+            why = "as GILBRETH_PRECISION asks" if os.environ.get("GILBRETH_PRECISION") == "fp32" else "for this processor has no bfloat16"
+            report(f"the network runs in 32 bits, {why}: the same answer, several times as slow")
         self.name = f"openvino cpu {precision}"
         model = _converted(ov, core, network, patch=patch, rim=rim, int8=precision == "int8")
         threads = threads or processors()
@@ -138,13 +139,13 @@ def _precision(core: Any, network: ResidualUNet) -> str:
 
     Raises
     ------
-    MissingPart
+    WrongSetting
         If it asks for something else.
     """
     known = ("int8", "bf16", "fp32")
     asked = os.environ.get("GILBRETH_PRECISION") or "int8"
     if asked not in known:
-        raise MissingPart(f"GILBRETH_PRECISION: expected {', '.join(known)}, got {asked!r}; unset it for the fastest")
+        raise WrongSetting(f"GILBRETH_PRECISION: expected {', '.join(known)}, got {asked!r}; unset it for the fastest")
     if asked == "fp32" or "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         return "fp32"
     return "int8" if asked == "int8" and network.ranges else "bf16"

@@ -33,7 +33,7 @@ class EdgeRules:
         Bone evidence below this HU is marrow or nothing; it still counts inside bone. [HU]
     """
 
-    edge_share: float = 0.45
+    edge_share: float = 0.475
     least_hu: float = 90.0
     rim_share: float = 0.6
     least_vessel: int = 90

@@ -16,6 +16,7 @@ from inference.network.lookup import DENSE, HARD_BONE, SOFT_TISSUE_HU, EdgeRules
 from inference.network.models import Model, open_model
 from inference.resample import nearest
 from inference.segmentation.dim import DimRules, dim_masses
+from inference.segmentation.doubt import PieceRules, doubtful_bone, take_loose, take_unfilled
 from inference.segmentation.filters import box_mean
 from inference.segmentation.morphology import dilated, label
 from inference.segmentation.result import Mask, Segmentation
@@ -35,6 +36,8 @@ class NetworkSettings:
         How a voxel is decided.
     dim : DimRules
         Which dim masses are no lumen.
+    pieces : PieceRules
+        Which pieces are bone, or blood without contrast, after all.
     least_lumen_ml : float
         Less certain lumen than this is called unenhanced. [ml]
     speck_mm3 : float
@@ -52,9 +55,6 @@ class NetworkSettings:
     veto_share : float
         The network vetoes a vessel voxel of the threshold method when vessel has less than this share of vessel and bone; near
         lumen that the network sees, its edge holds for that method's voxels too. What that method calls bone stays bone.
-    certain_mm3 : float
-        Pieces of the network's vessel from this size on stay vessel even where the threshold method calls them bone: it takes whole
-        veins, dimmer than arteries, for bone. [mm³]
     most_unseen_ml : float
         More certain lumen than this in a scan that the threshold method finds without contrast is not lumen, for that method knows wide
         vessels: such a scan is called unenhanced. [ml]
@@ -64,6 +64,7 @@ class NetworkSettings:
 
     edge: EdgeRules = field(default_factory=EdgeRules)
     dim: DimRules = field(default_factory=DimRules)
+    pieces: PieceRules = field(default_factory=PieceRules)
     least_lumen_ml: float = 0.3
     speck_mm3: float = 25.0
     wall_mm3: float = 800.0
@@ -73,7 +74,6 @@ class NetworkSettings:
     join_threshold: bool = True
     most_apart: float = 1.3
     veto_share: float = 0.1
-    certain_mm3: float = 3000.0
     most_unseen_ml: float = 60.0
     least_unseen_share: float = 0.002
 
@@ -140,8 +140,10 @@ def segment_network(
         vessel, bone = np.zeros_like(vessel), vessel | bone
     believed = _believed(asked, contrast, settings)
     if believed is not None:
-        doubtful = _doubtful_bone(believed, vessel, volume.spacing_mm, settings)
+        doubtful = doubtful_bone(believed, vessel, array, lumen_hu=contrast.lumen_hu, spacing_mm=volume.spacing_mm, rules=settings.pieces)
         settle(array, (vessel, bone), (believed.vessel, doubtful), evidence.maps, edges, veto_share=settings.veto_share)
+    take_loose(vessel, bone, array, believed, lumen_hu=contrast.lumen_hu, spacing_mm=volume.spacing_mm, rules=settings.pieces)
+    take_unfilled(vessel, array, evidence.hu.shape, settings.pieces)
     dim_ml = volume.geometry.voxel_ml * _take_dim(vessel, evidence, contrast, settings.dim)
     veins = _veins(vessel, evidence)
     notes: dict[str, Any] = {
@@ -214,21 +216,6 @@ def _clean(decided: npt.NDArray[np.uint8], spacing_mm: tuple[float, float, float
         island = (parts.share(reach) > settings.island_share) & (size_mm3 <= settings.island_mm3)
         parts.assign(vessel[box], bone[box], keep=~island & (size_mm3 >= settings.speck_mm3), give=island)
     return vessel.view(np.uint8), bone.view(np.uint8)
-
-
-def _doubtful_bone(rival: Segmentation, vessel: Mask, spacing_mm: tuple[float, float, float], settings: NetworkSettings) -> Mask:
-    """The threshold method's bone without the large pieces that the network sees as vessel.
-
-    None of it where that method had to tell the contrast by thin tubes: then it takes too much of the arteries beside bone for bone.
-    """
-    bone = rival.bone
-    if not rival.notes.get("wide", True):
-        return np.zeros_like(bone)
-    both = (bone > 0) & (vessel > 0)
-    if not both.any():
-        return bone
-    parts = label(both, connectivity=26)
-    return bone & ~parts.choose(parts.counts * float(np.prod(spacing_mm)) >= settings.certain_mm3)
 
 
 def _believed(rival: Segmentation | None, contrast: Contrast, settings: NetworkSettings) -> Segmentation | None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from inference.errors import MissingPart
+from inference.errors import WrongSetting
 from inference.network.architecture import NetworkPlan, ResidualUNet
 from inference.network.calibration import calibrated
 from inference.network.engine import TorchEngine, open_engine
@@ -101,7 +101,7 @@ def test_more_bits_can_be_asked_for_and_each_is_compiled_by_itself(network, monk
 
 def test_a_precision_that_nobody_knows_is_refused_in_one_line(network, monkeypatch):
     monkeypatch.setenv("GILBRETH_PRECISION", "int4")
-    with pytest.raises(MissingPart, match="expected int8, bf16, fp32, got 'int4'"):
+    with pytest.raises(WrongSetting, match="expected int8, bf16, fp32, got 'int4'"):
         open_engine(network, patch=32, device="cpu", threads=1)
 
 
