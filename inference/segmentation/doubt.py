@@ -85,14 +85,14 @@ def doubtful_bone(
     both = (rival.bone > 0) & (vessel > 0)
     if not both.any():
         return rival.bone if rival.notes.get("wide", True) else np.zeros_like(rival.bone)
-    dense = _dense(both, hu, lumen_hu, spacing_mm, rules).view(np.uint8)
+    dense = _dense(both, hu, lumen_hu, spacing_mm, rules)
     if not rival.notes.get("wide", True):
-        return dense
-    parts = label(both, connectivity=26)
+        return dense.view(np.uint8)
+    parts = label(both & ~dense, connectivity=26)
     outside = parts.share(dilated((vessel > 0) & ~both, FACE_STEPS * max(spacing_mm), spacing_mm))
     passes = (outside >= rules.least_outside) & (outside <= rules.most_outside) & (parts.mean(hu) <= rules.most_passing_hu * lumen_hu)
     stays = parts.choose(passes | (parts.counts * float(np.prod(spacing_mm)) >= rules.certain_mm3))
-    return (rival.bone & ~stays) | dense
+    return rival.bone & ~stays
 
 
 def _dense(both: BoolMask, hu: Scan, lumen_hu: float, spacing_mm: Spacing, rules: PieceRules) -> BoolMask:
