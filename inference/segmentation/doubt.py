@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from inference.indices import bounding_box, indices
 from inference.segmentation.filters import box_mean
@@ -82,17 +83,21 @@ def doubtful_bone(
     lumen_hu : float
         What certain lumen of the scan has. [HU]
     """
-    both = (rival.bone > 0) & (vessel > 0)
-    if not both.any():
-        return rival.bone if rival.notes.get("wide", True) else np.zeros_like(rival.bone)
+    doubtful = rival.bone.copy() if rival.notes.get("wide", True) else np.zeros_like(rival.bone)
+    box = bounding_box(vessel)
+    if box is None:
+        return doubtful
+    ours, hu = vessel[box] > 0, hu[box]
+    both = ours & (rival.bone[box] > 0)
     dense = _dense(both, hu, lumen_hu, spacing_mm, rules)
     if not rival.notes.get("wide", True):
-        return dense.view(np.uint8)
+        doubtful[box] = dense
+        return doubtful
     parts = label(both & ~dense, connectivity=26)
-    outside = parts.share(dilated((vessel > 0) & ~both, FACE_STEPS * max(spacing_mm), spacing_mm))
+    outside = parts.share(dilated(ours & ~both, FACE_STEPS * max(spacing_mm), spacing_mm))
     passes = (outside >= rules.least_outside) & (outside <= rules.most_outside) & (parts.mean(hu) <= rules.most_passing_hu * lumen_hu)
-    stays = parts.choose(passes | (parts.counts * float(np.prod(spacing_mm)) >= rules.certain_mm3))
-    return rival.bone & ~stays
+    doubtful[box] &= ~parts.choose(passes | (parts.counts * float(np.prod(spacing_mm)) >= rules.certain_mm3))
+    return doubtful
 
 
 def _dense(both: BoolMask, hu: Scan, lumen_hu: float, spacing_mm: Spacing, rules: PieceRules) -> BoolMask:
@@ -142,9 +147,23 @@ def take_unfilled(vessel: Mask, hu: Scan, grid: tuple[int, ...], rules: PieceRul
         Shape of the network's grid over the same field, on which averages are taken.
     """
     places = indices(vessel)
-    cell = tuple(places[:, axis] * grid[axis] // vessel.shape[axis] for axis in range(3))
-    number, size = np.ravel_multi_index(cell, grid), int(np.prod(grid))
-    held = hu[tuple(places.T)].astype(np.float64)
-    count, total = (np.bincount(number, weights, minlength=size).astype(np.float32).reshape(grid) for weights in (None, held))
-    filled = box_mean(total, AROUND_CELLS)[cell] >= rules.unfilled_hu * box_mean(count, AROUND_CELLS)[cell]
+    if not len(places):
+        return
+    cells = places * np.array(grid) // np.array(vessel.shape)
+    first = np.maximum(cells.min(axis=0) - AROUND_CELLS, 0)
+    past = np.minimum(cells.max(axis=0) + AROUND_CELLS + 1, grid)
+    count, total = _gathered(cells - first, hu[tuple(places.T)], tuple(past - first))
+    here = tuple((cells - first).T)
+    filled = box_mean(total, AROUND_CELLS)[here] >= rules.unfilled_hu * box_mean(count, AROUND_CELLS)[here]
     vessel[tuple(places[~filled].T)] = 0
+
+
+@njit(nogil=True, cache=True)
+def _gathered(cells, values, shape):  # type: ignore[no-untyped-def]
+    """How many values fall into each cell, and their sum."""
+    count, total = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    for n in range(len(cells)):
+        z, y, x = cells[n]
+        count[z, y, x] += 1
+        total[z, y, x] += values[n]
+    return count, total
