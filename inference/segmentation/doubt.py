@@ -43,7 +43,8 @@ class PieceRules:
     filled_share : float
         A loose piece with less than this share of the way from soft tissue to the lumen is no vessel.
     unfilled_hu : float
-        Nor is anything with less than this on average, within 3 mm, for that is blood without contrast. [HU]
+        Nor is anything with less than this on average, within 3 mm, for that is blood without contrast. Beside a weak bolus it is half
+        of the way from soft tissue to the lumen, where that is less. [HU]
     """
 
     certain_mm3: float = 3000.0
@@ -131,12 +132,16 @@ def take_loose(
         give |= parts.share(rival.bone[box] > 0) >= rules.in_bone_share
     length_mm, width_mm = parts.axes_mm(spacing_mm)
     give &= loose & (length_mm <= rules.longest_mm) & (length_mm <= rules.most_slender * width_mm)
-    least_hu = max(rules.unfilled_hu, SOFT_TISSUE_HU + rules.filled_share * (lumen_hu - SOFT_TISSUE_HU))
+    least_hu = max(_unfilled_hu(lumen_hu, rules), SOFT_TISSUE_HU + rules.filled_share * (lumen_hu - SOFT_TISSUE_HU))
     drop = loose & ~give & (parts.mean(hu[box]) < least_hu)
     parts.assign(ours, theirs, keep=~give & ~drop, give=give)
 
 
-def take_unfilled(vessel: Mask, hu: Scan, grid: tuple[int, ...], rules: PieceRules) -> None:
+def _unfilled_hu(lumen_hu: float, rules: PieceRules) -> float:
+    return min(rules.unfilled_hu, (SOFT_TISSUE_HU + lumen_hu) / 2)
+
+
+def take_unfilled(vessel: Mask, hu: Scan, grid: tuple[int, ...], *, lumen_hu: float, rules: PieceRules) -> None:
     """Take blood without contrast out of the vessels, in place: averages are of what is called vessel, within 3 mm.
 
     Parameters
@@ -154,7 +159,7 @@ def take_unfilled(vessel: Mask, hu: Scan, grid: tuple[int, ...], rules: PieceRul
     past = np.minimum(cells.max(axis=0) + AROUND_CELLS + 1, grid)
     count, total = _gathered(cells - first, hu[tuple(places.T)], tuple(past - first))
     here = tuple((cells - first).T)
-    filled = box_mean(total, AROUND_CELLS)[here] >= rules.unfilled_hu * box_mean(count, AROUND_CELLS)[here]
+    filled = box_mean(total, AROUND_CELLS)[here] >= _unfilled_hu(lumen_hu, rules) * box_mean(count, AROUND_CELLS)[here]
     vessel[tuple(places[~filled].T)] = 0
 
 

@@ -143,7 +143,7 @@ def segment_network(
         doubtful = doubtful_bone(believed, vessel, array, lumen_hu=contrast.lumen_hu, spacing_mm=volume.spacing_mm, rules=settings.pieces)
         settle(array, (vessel, bone), (believed.vessel, doubtful), evidence.maps, edges, veto_share=settings.veto_share)
     take_loose(vessel, bone, array, believed, lumen_hu=contrast.lumen_hu, spacing_mm=volume.spacing_mm, rules=settings.pieces)
-    take_unfilled(vessel, array, evidence.hu.shape, settings.pieces)
+    take_unfilled(vessel, array, evidence.hu.shape, lumen_hu=contrast.lumen_hu, rules=settings.pieces)
     dim_ml = volume.geometry.voxel_ml * _take_dim(vessel, evidence, contrast, settings.dim)
     veins = _veins(vessel, evidence)
     notes: dict[str, Any] = {

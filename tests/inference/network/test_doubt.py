@@ -109,10 +109,21 @@ def test_a_loose_dim_piece_is_neither_vessel_nor_bone():
     assert _loose(vessel, none, np.full(SHAPE, 140))[0].any()
 
 
-def test_blood_without_contrast_is_no_vessel_however_grainy_its_mask():
+@pytest.mark.parametrize(("lumen_hu", "goes"), [(350.0, True), (130.0, False)])
+def test_blood_without_contrast_is_no_vessel_however_grainy_its_mask_unless_the_bolus_is_weak(lumen_hu, goes):
     rng, vein, artery = np.random.default_rng(4), ((5, 55), (4, 16), (4, 16)), ((5, 55), (32, 40), (32, 40))
-    hu = np.where(_mask(artery) > 0, 300, 98) + rng.normal(0, 12, SHAPE)
+    hu = np.where(_mask(artery) > 0, lumen_hu, 98) + rng.normal(0, 12, SHAPE)
     vessel = ((_mask(vein, artery) > 0) & (hu > 90)).astype(np.uint8)
-    take_unfilled(vessel, hu.astype(np.int16), (42, 34, 34), RULES)
-    assert vessel[_mask(artery) > 0].all()
-    assert vessel[_mask(vein) > 0].mean() < 0.01
+    before = vessel.copy()
+    take_unfilled(vessel, hu.astype(np.int16), (42, 34, 34), lumen_hu=lumen_hu, rules=RULES)
+    assert np.array_equal(vessel[_mask(artery) > 0], before[_mask(artery) > 0])
+    assert bool(vessel[_mask(vein) > 0].mean() < 0.01) is goes
+    assert before[_mask(vein) > 0].mean() > 0.7
+
+
+def test_no_vessel_is_no_trouble():
+    none = np.zeros(SHAPE, np.uint8)
+    hu = np.zeros(SHAPE, np.int16)
+    take_unfilled(none, hu, (42, 34, 34), lumen_hu=LUMEN_HU, rules=RULES)
+    assert not _loose(none, _mask(BLOCK), hu)[0].any()
+    assert np.array_equal(_doubt(_rival(_mask(BLOCK)), none, hu), _mask(BLOCK) > 0)
