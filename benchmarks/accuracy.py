@@ -160,8 +160,8 @@ Where it fails: thin arteries beside bone, and veins, which are hardly told from
 phantom: uniform, as bright as a lumen, and half of it taken for one. So much lumen that the threshold method does not know is called
 none, so a hybrid head and an unenhanced plastic one come out unenhanced, the first wrongly. That rule was made because of these two
 groups. Real bone is not uniform; plastic was kept out of training because learning it harms on real heads. Against subtraction of a twin
-scan the network is ahead on the mean of three paired phantoms at every motion, by a hundredth, and behind on one of the three: registration takes
-most of the motion back. The hyoid is often taken for an artery. Seconds were taken beside other work. The network ran in
+scan the network is ahead on the mean of three paired phantoms at every motion, by a hundredth, and behind on one of the three:
+registration takes most of the motion back. The hyoid is often taken for an artery. Seconds were taken beside other work. The network ran in
 eight bits; what that changes is in [decision 21](decisions/0021-eight-bits-on-the-cpu.md).
 
 The rule on dim masses takes 4.3 ml of the real aorta's false lumen, where blood is slow and dim, and none of its true lumen.
