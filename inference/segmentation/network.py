@@ -139,13 +139,16 @@ def segment_network(
         contrast = replace(contrast, enhanced=False)
         vessel, bone = np.zeros_like(vessel), vessel | bone
     believed = _believed(asked, contrast, settings)
-    if believed is not None:
-        doubtful = doubtful_bone(believed, vessel, array, lumen_hu=contrast.lumen_hu, spacing_mm=volume.spacing_mm, rules=settings.pieces)
-        settle(array, (vessel, bone), (believed.vessel, doubtful), evidence.maps, edges, veto_share=settings.veto_share)
-    take_loose(vessel, bone, array, believed, lumen_hu=contrast.lumen_hu, spacing_mm=volume.spacing_mm, rules=settings.pieces)
-    take_unfilled(vessel, array, evidence.hu.shape, lumen_hu=contrast.lumen_hu, rules=settings.pieces)
-    dim_ml = volume.geometry.voxel_ml * _take_dim(vessel, evidence, contrast, settings.dim)
-    veins = _veins(vessel, evidence)
+    with Beside() as beside:
+        venous = beside.start(_venous, evidence)
+        known: dict[str, Any] = {"lumen_hu": contrast.lumen_hu, "rules": settings.pieces}
+        if believed is not None:
+            doubtful = doubtful_bone(believed, vessel, array, spacing_mm=volume.spacing_mm, **known)
+            settle(array, (vessel, bone), (believed.vessel, doubtful), evidence.maps, edges, veto_share=settings.veto_share)
+        take_loose(vessel, bone, array, believed, spacing_mm=volume.spacing_mm, **known)
+        take_unfilled(vessel, array, evidence.hu.shape, **known)
+        dim_ml = volume.geometry.voxel_ml * _take_dim(vessel, evidence, contrast, settings.dim)
+        veins = vessel & nearest(venous(), vessel.shape)
     notes: dict[str, Any] = {
         "method": "network",
         "model": {"name": opened.name, "version": opened.version, "sha256": opened.sha256},
@@ -237,9 +240,8 @@ def _take_dim(vessel: Mask, evidence: ScanEvidence, contrast: Contrast, rules: D
     return before - int(np.count_nonzero(vessel))
 
 
-def _veins(vessel: Mask, evidence: ScanEvidence) -> Mask:
-    """The venous part: the side that most of the lumen within a few millimetres is on."""
+def _venous(evidence: ScanEvidence) -> Mask:
+    """Where blood is venous, on the network's grid: the side that most of the lumen within a few millimetres is on."""
     weight = evidence.maps[VESSEL].astype(np.float32)
     side = box_mean(weight * (evidence.maps[VEIN].astype(np.float32) - 127.5), 9)
-    venous = (side > 0).astype(np.uint8)
-    return vessel & nearest(venous, vessel.shape)
+    return (side > 0).view(np.uint8)
