@@ -159,8 +159,8 @@ class Store:
         self.watch = None
         try:
             self._walk()
-        except RuntimeError:
-            if threading.main_thread().is_alive():  # else the program is ending, and starts no thread any more
+        except RuntimeError as error:
+            if "interpreter shutdown" not in str(error):  # else the program is ending, and starts no thread any more
                 raise
 
     def _walk(self) -> None:
