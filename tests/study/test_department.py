@@ -17,7 +17,7 @@ from db import frames
 from db.audit import Actor
 from db.base import utc_now
 from db.department import changed_tables
-from db.engine import snapshot, transaction
+from db.engine import open_engine, snapshot, transaction
 from db.tables import Event, Study
 from study import department_store as module
 from study.accrual import permit_accrual, read_accrual
@@ -259,3 +259,19 @@ def test_accrual_tells_nothing_by_arm(fresh) -> None:
     )
     assert "manual" not in words
     assert ",ai" not in words
+
+
+def test_a_deep_look_that_the_programs_end_overtakes_says_nothing(tmp_path, monkeypatch) -> None:
+    store = module.Store(open_engine("sqlite://"), "study", tmp_path)
+
+    def refused(text: str) -> None:
+        def walk() -> None:
+            raise RuntimeError(text)
+
+        monkeypatch.setattr(store, "_walk", walk)
+        store._deep_look()
+
+    refused("cannot schedule new futures after interpreter shutdown")
+    refused("can't start new thread at interpreter shutdown")
+    with pytest.raises(RuntimeError, match="changed size"):
+        refused("dictionary changed size during iteration")
