@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from inference.indices import indices
 from inference.segmentation.filters import box_mean
 from inference.segmentation.lumen import SOFT_TISSUE_HU
 from inference.segmentation.morphology import closed, dilated, eroded, label
@@ -70,23 +69,9 @@ def dim_masses(
         return none
     voxel_ml = float(np.prod(spacing_mm)) / 1000
     parts = label(core, connectivity=26)
-    mean_hu, wanted = parts.mean(smooth), np.zeros(parts.counts.size, bool)
-    for number in np.flatnonzero(parts.counts * voxel_ml >= rules.least_ml):
-        if number:
-            wanted[number] = mean_hu[number] < rules.unfilled_hu or _is_gland(parts.labels == number, spacing_mm, rules)
-    masses = parts.choose(wanted)
+    length_mm, width_mm = (axis + 2 * rules.core_mm for axis in parts.axes_mm(spacing_mm))
+    gland = length_mm <= np.minimum(rules.longest_mm, rules.most_slender * width_mm)
+    masses = parts.choose((parts.counts * voxel_ml >= rules.least_ml) & (gland | (parts.mean(smooth) < rules.unfilled_hu)))
     if not masses.any():
         return none
     return vessel & (smooth < edge_hu) & dilated(masses, 2 * rules.core_mm, spacing_mm)
-
-
-def _is_gland(core: BoolMask, spacing_mm: Spacing, rules: DimRules) -> bool:
-    length_mm, width_mm = (extent + 2 * rules.core_mm for extent in _extent_mm(core, spacing_mm))
-    return length_mm <= min(rules.longest_mm, rules.most_slender * width_mm)
-
-
-def _extent_mm(mask: BoolMask, spacing_mm: Spacing) -> tuple[float, float]:
-    """Length and middle width of a mass: an ellipsoid of the same moments has these axes. [mm]"""
-    places = indices(mask) * np.asarray(spacing_mm)
-    spread = np.sqrt(np.maximum(np.linalg.eigvalsh(np.cov(places.T)), 0.0) * 5.0) * 2.0  # an axis of an ellipsoid is 2 √5 σ
-    return float(spread[2]), float(spread[1])

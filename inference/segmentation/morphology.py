@@ -110,7 +110,8 @@ class Labelled:
         spread = np.zeros((size, 3, 3))
         for one in range(3):
             for other in range(one, 3):
-                spread[:, one, other] = spread[:, other, one] = np.bincount(number, away[:, one] * away[:, other], minlength=size) / counts
+                together = np.bincount(number, away[:, one] * away[:, other], minlength=size)
+                spread[:, one, other] = spread[:, other, one] = together / np.maximum(counts - 1, 1)
         axes = 2.0 * np.sqrt(5.0 * np.maximum(np.linalg.eigvalsh(spread), 0.0))  # an axis of an ellipsoid is 2 √5 σ
         return axes[:, 2], axes[:, 1]
 
