@@ -165,7 +165,7 @@ registration takes most of the motion back. The hyoid is often taken for an arte
 eight bits; what that changes is in [decision 21](decisions/0021-eight-bits-on-the-cpu.md).
 
 The rule on dim masses takes 4.9 ml of the real aorta's false lumen, where blood is slow and dim, and none of its true lumen. The rules on
-pieces take 3.5 ml of that scan, nothing labelled among it.
+pieces take 3.5 ml of that scan, no labelled vessel among it.
 
 What a GPU hour would add was not measured, for none could be had; an estimate on paper: crops take 0.4 processor seconds a step, so that
 16 cores feed 40 steps a second at most, 144,000 in an hour if the GPU keeps up, nine times the 15,731 steps there were. On two cores of an
